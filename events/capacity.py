@@ -1,0 +1,60 @@
+"""Facts of an account's channels: which call holds which of them.
+
+Stream ``capacity-<account_id>``. Counters are never stored: they are the number of open holders.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from events.base import CallId, Fact, StreamName
+from events.call import Direction
+
+
+class Dimension(StrEnum):
+    """What can run out of channels (spec 06)."""
+
+    ACCOUNT_IN = "account_in"
+    ACCOUNT_OUT = "account_out"
+    USER = "user"
+    DID = "did"
+    TRUNK = "trunk"
+
+    __hash__ = str.__hash__  # it is the key of every look-up; the enum's own is four times slower
+
+
+class Hold(NamedTuple):
+    """One channel of one dimension, taken by a call until it is released."""
+
+    dimension: Dimension
+    id: str
+
+
+class ReleaseReason(StrEnum):
+    ENDED = "ended"
+    IDLE = "idle"
+    """No sign of life for longer than CAC_IDLE."""
+    RESET = "reset"
+    """An operator's reset."""
+
+
+class CapacityFact(Fact):
+    @property
+    def stream(self) -> StreamName:
+        return StreamName("capacity-" + self.account_id)
+
+
+class ChannelsTaken(CapacityFact):
+    """A call was admitted in all its dimensions at once."""
+
+    call_id: CallId
+    direction: Direction
+    from_number: str
+    to_number: str
+    holds: tuple[Hold, ...]
+
+
+class ChannelsReleased(CapacityFact):
+    """A call gave back exactly what it held."""
+
+    call_id: CallId
+    reason: ReleaseReason

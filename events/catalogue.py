@@ -1,0 +1,35 @@
+"""Stored name → class: every fact that this system knows.
+
+The name's first part is the area, the second the fact, the third the version of its shape; the bus
+publishes it as ``evt.<account>.<area>.<fact>`` (spec 13).
+"""
+
+from events import bans, call, capacity, presence, resources, webhooks
+from events.base import Fact
+
+CATALOGUE: dict[str, type[Fact]] = {
+    "call.routed.v1": call.CallRouted,
+    "call.dialog_started.v1": call.CallDialogStarted,
+    "call.ringing.v1": call.CallRinging,
+    "call.answered.v1": call.CallAnswered,
+    "call.ended.v1": call.CallEnded,
+    "call.revised.v1": call.CallRevised,
+    "call.observed.v1": call.CallObserved,
+    "capacity.taken.v1": capacity.ChannelsTaken,
+    "capacity.released.v1": capacity.ChannelsReleased,
+    "presence.registered.v1": presence.ContactRegistered,
+    "presence.refreshed.v1": presence.ContactRefreshed,
+    "presence.removed.v1": presence.ContactRemoved,
+    "presence.qualified.v1": presence.ContactQualified,
+    "bans.auth_failed.v1": bans.AuthFailed,
+    "bans.access_refused.v1": bans.AccessRefused,
+    "webhooks.test_requested.v1": webhooks.WebhookTested,
+    "resources.name_claimed.v1": resources.NameClaimed,
+    "resources.name_released.v1": resources.NameReleased,
+}
+for _kind in resources.KINDS:
+    CATALOGUE[f"resources.{_kind}_created.v1"] = resources.CREATED[_kind]
+    CATALOGUE[f"resources.{_kind}_changed.v1"] = resources.CHANGED[_kind]
+    CATALOGUE[f"resources.{_kind}_deleted.v1"] = resources.DELETED[_kind]
+
+NAMES: dict[type[Fact], str] = {fact: name for name, fact in CATALOGUE.items()}

@@ -1,0 +1,298 @@
+"""Facts of configuration: a resource was created, changed, deleted; a global name was claimed.
+
+Stream ``<resource id>`` for a resource, ``claim-<space>-<name>`` for a name that must be unique
+over the whole platform (a number, a SIP domain, a device's login).
+
+The bodies say what is stored: plain types, no rules. Rules stand in `domain/rules.py`, so that a
+rule made stricter never makes an old stream unreadable. Flags are 0/1; times are epoch seconds.
+Secrets are references (``*_ref``) into the encrypted store or one-way hashes, never in clear.
+"""
+
+from typing import Any, Generic, TypeVar
+
+from events.base import Fact, StreamName, Value
+
+
+class Resource(Value):
+    """The body of a configuration row, without the members that every row has."""
+
+
+class Account(Resource):
+    parent_id: str | None = None
+    name: str
+    status: str = "active"
+    is_reseller: int = 0
+    timezone: str = "UTC"
+    country: str = "US"
+    brand_name: str | None = None
+    brand_domain: str | None = None
+    max_in: int | None = None
+    max_out: int | None = None
+    max_dialer: int | None = None
+    default_cid_number: str | None = None
+    language: str = "en-US"
+    voice_gender: str = "male"
+    did_default_dest_kind: str | None = None
+    did_default_dest_id: str | None = None
+    did_default_dest_xform: dict[str, str] | None = None
+    currency: str = "USD"
+    rate_plan_id: str | None = None
+
+
+class SipDomain(Resource):
+    domain: str
+    is_primary: int = 0
+
+
+class SipUser(Resource):
+    username: str
+    display_name: str = ""
+    is_agent: int = 0
+    out_cid_number: str | None = None
+    out_cid_name: str | None = None
+    max_simultaneous: int | None = None
+    ring_strategy: str = "simultaneous"
+    ring_timeout_sec: int = 25
+    voicemail_id: str | None = None
+    dnd: int = 0
+    fwd_always_kind: str | None = None
+    fwd_always_id: str | None = None
+    fwd_busy_kind: str | None = None
+    fwd_busy_id: str | None = None
+    fwd_noanswer_kind: str | None = None
+    fwd_noanswer_id: str | None = None
+    allow_pstn_blind_transfer: int = 0
+    auto_ready_on_login: int = 0
+    auto_queue_login: int = 0
+    status: str = "active"
+
+
+class SipDevice(Resource):
+    user_id: str
+    auth_username: str
+    realm: str
+    credential_ref: str | None = None
+    """Where the HA1 hashes lie in the encrypted store."""
+    transport: str = "udp"
+    is_webrtc: int = 0
+    ring_order: int = 0
+    ring_on_fork: int = 1
+    status: str = "active"
+
+
+class Did(Resource):
+    e164: str
+    label: str = ""
+    status: str = "active"
+    dest_kind: str | None = None
+    dest_id: str | None = None
+    dest_xform: dict[str, str] | None = None
+    max_channels: int | None = None
+    fax_mode: str = "voice"
+    allow_anonymous: int = 1
+
+
+class Extension(Resource):
+    digits: str
+    dest_kind: str | None = None
+    dest_id: str | None = None
+    dest_xform: dict[str, str] | None = None
+    status: str = "active"
+
+
+class SipTrunk(Resource):
+    name: str
+    role: str = "carrier"
+    direction: str = "both"
+    provider: str | None = None
+    proxy: str | None = None
+    transport: str = "udp"
+    do_register: int = 0
+    auth_username: str | None = None
+    auth_secret_ref: str | None = None
+    realm: str | None = None
+    from_domain: str | None = None
+    from_user: str | None = None
+    expire_sec: int = 3600
+    cid_number: str | None = None
+    max_channels: int | None = None
+    inbound_auth: str = "ip"
+    inbound_ips: tuple[str, ...] = ()
+    status: str = "active"
+
+
+class OutboundRoute(Resource):
+    name: str = ""
+    priority: int = 0
+    match_prefix: str | None = None
+    match_regex: str | None = None
+    strip_digits: int = 0
+    prepend: str = ""
+    trunk_ids: tuple[str, ...] = ()
+    cost_micros_per_min: int | None = None
+    status: str = "active"
+
+
+class ScheduleRule(Value):
+    kind: str
+    dow: int | None = None
+    start_time: str | None = None
+    end_time: str | None = None
+    start_date: str | None = None
+    end_date: str | None = None
+    is_closed: int = 0
+    label: str | None = None
+
+
+class TimeSchedule(Resource):
+    name: str
+    timezone: str | None = None
+    rules: tuple[ScheduleRule, ...] = ()
+
+
+class Queue(Resource):
+    name: str
+    strategy: str = "longest_idle"
+    agent_ring_timeout_sec: int = 20
+    max_wait_sec: int = 600
+    wrap_up_sec: int = 10
+    max_no_answer: int = 3
+    announce_position: int = 0
+    announce_first_sec: int = 15
+    announce_interval_sec: int = 30
+    moh_mode: str = "stream"
+    language: str | None = None
+    timeout_dest_kind: str | None = None
+    timeout_dest_id: str | None = None
+    schedule_id: str | None = None
+    max_queued: int | None = None
+    priority: int = 0
+
+
+class AgentQueueAssignment(Resource):
+    queue_id: str
+    user_id: str
+    tier_level: int = 1
+    position: int = 0
+    mode: str = "static"
+
+
+class FlowNode(Value):
+    id: str
+    type: str
+    position: dict[str, float] | None = None
+    data: dict[str, Any]
+
+
+class FlowEdge(Value):
+    id: str
+    source: str
+    target: str
+    sourceHandle: str | None = None
+
+
+class CallFlow(Resource):
+    name: str
+    version: int = 1
+    start: str
+    nodes: tuple[FlowNode, ...]
+    edges: tuple[FlowEdge, ...]
+    is_published: int = 0
+
+
+class Voicemail(Resource):
+    name: str = ""
+    greeting_media_id: str | None = None
+    skip_instructions: int = 0
+    quota_mb: int = 200
+    notify_email: str | None = None
+
+
+class Webhook(Resource):
+    url: str
+    events: tuple[str, ...] = ("*",)
+    secret_ref: str
+    status: str = "active"
+    description: str | None = None
+
+
+class ApiKey(Resource):
+    name: str
+    kind: str
+    """``sk``: the public API. ``node``: an edge node's token."""
+    prefix: str
+    """The first characters of the key, to find and to recognise it."""
+    sha256: str
+    scopes: tuple[str, ...]
+    expires_at: int | None = None
+    status: str = "active"
+
+
+KINDS: dict[str, type[Resource]] = {
+    "account": Account,
+    "sip_domain": SipDomain,
+    "sip_user": SipUser,
+    "sip_device": SipDevice,
+    "did": Did,
+    "extension": Extension,
+    "sip_trunk": SipTrunk,
+    "outbound_route": OutboundRoute,
+    "time_schedule": TimeSchedule,
+    "queue": Queue,
+    "agent_queue_assignment": AgentQueueAssignment,
+    "call_flow": CallFlow,
+    "voicemail": Voicemail,
+    "webhook": Webhook,
+    "api_key": ApiKey,
+}
+
+R = TypeVar("R", bound=Resource)
+
+
+class ResourceFact(Fact):
+    id: str
+    by: str
+    """Who asked: the id of an API key, ``cli`` or ``system``."""
+
+    @property
+    def stream(self) -> StreamName:
+        return StreamName(self.id)
+
+
+class Created(ResourceFact, Generic[R]):
+    body: R
+
+
+class Changed(ResourceFact, Generic[R]):
+    body: R
+    """The whole row as it is now."""
+    changed: tuple[str, ...]
+    """The names of the members that differ from before."""
+
+
+class Deleted(ResourceFact, Generic[R]):
+    """The row is gone; its id is never used again."""
+
+
+CREATED: dict[str, type[Created[Any]]] = {kind: Created[body] for kind, body in KINDS.items()}  # type: ignore[valid-type]
+CHANGED: dict[str, type[Changed[Any]]] = {kind: Changed[body] for kind, body in KINDS.items()}  # type: ignore[valid-type]
+DELETED: dict[str, type[Deleted[Any]]] = {kind: Deleted[body] for kind, body in KINDS.items()}  # type: ignore[valid-type]
+"""Kind of row → the class of its facts."""
+
+
+class ClaimFact(Fact):
+    space: str
+    key: str
+    owner_id: str
+
+    @property
+    def stream(self) -> StreamName:
+        return StreamName(f"claim-{self.space}-{self.key}")
+
+
+class NameClaimed(ClaimFact):
+    """`key` belongs to `owner_id` until it is released, platform-wide."""
+
+
+class NameReleased(ClaimFact):
+    """`key` is free again."""

@@ -1,0 +1,1 @@
+"""Tests as values: given, when, then. Beyond `domain/` and `events/` the servers are real."""

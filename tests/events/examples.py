@@ -1,0 +1,231 @@
+"""One fact of each kind, with every part that it can have; `stored_facts.jsonl` is how they lie in
+the store."""
+
+from typing import Any
+
+from events.bans import AccessRefused, AuthFailed
+from events.base import PLATFORM, AccountId, CallId, Fact, Millis
+from events.call import (
+    CallAnswered,
+    CallDialogStarted,
+    CallEnded,
+    CallObserved,
+    CallRevised,
+    CallRinging,
+    CallRouted,
+    Carrier,
+    DialogEvent,
+    Direction,
+    Directive,
+    Disposition,
+    Fork,
+    Outcome,
+    ProxyToUser,
+    Reject,
+    RunFlow,
+    SendOut,
+    Step,
+)
+from events.capacity import ChannelsReleased, ChannelsTaken, Dimension, Hold, ReleaseReason
+from events.presence import (
+    ContactQualified,
+    ContactRefreshed,
+    ContactRegistered,
+    ContactRemoved,
+    RemovalReason,
+)
+from events.resources import (
+    CHANGED,
+    CREATED,
+    DELETED,
+    Account,
+    AgentQueueAssignment,
+    ApiKey,
+    CallFlow,
+    Did,
+    Extension,
+    FlowEdge,
+    FlowNode,
+    NameClaimed,
+    NameReleased,
+    OutboundRoute,
+    Queue,
+    Resource,
+    ScheduleRule,
+    SipDevice,
+    SipDomain,
+    SipTrunk,
+    SipUser,
+    TimeSchedule,
+    Voicemail,
+    Webhook,
+)
+from events.webhooks import WebhookTested
+
+_ACCOUNT = AccountId("acc_1")
+_CALL = CallId("call-1@edge")
+_NOW = Millis(1_795_000_000_000)
+_ABOUT_CALL: dict[str, Any] = {"account_id": _ACCOUNT, "at": _NOW, "call_id": _CALL}
+_ABOUT_CONTACT: dict[str, Any] = {
+    "account_id": _ACCOUNT,
+    "at": _NOW,
+    "user_id": "us_1",
+    "device_id": "dev_1",
+    "contact": "sip:1001@192.0.2.1:5060",
+    "ts": Millis(1_794_999_999_000),
+}
+_ABOUT_NAME: dict[str, Any] = {
+    "account_id": _ACCOUNT,
+    "at": _NOW,
+    "space": "e164",
+    "key": "12025550123",
+    "owner_id": "did_1",
+}
+
+_DIRECTIVES: tuple[Directive, ...] = (
+    RunFlow(flow_id="flow_1", flow_version=3, vars={"caller_cid": "14155551234"}),
+    ProxyToUser(
+        user_id="us_1",
+        aors=(Fork(aor="sip:1001@acme.example", device_id="dev_1", delay_sec=5, timeout_sec=25),),
+        parallel=True,
+        caller_id="14155551234",
+        ring_timeout_sec=25,
+        on_fail_kind="voicemail",
+        on_fail_id="vm_1",
+    ),
+    SendOut(
+        trunk_id="tr_1",
+        gateways=(
+            Carrier(
+                uri="sip:4930123456@carrier.example",
+                trunk_id="tr_1",
+                transport="tls",
+                realm="carrier.example",
+                auth_username="acme",
+                auth_secret_ref="secret_1",
+                from_user="acme",
+                from_domain="acme.example",
+            ),
+        ),
+        number="4930123456",
+        caller_id="12025550123",
+        max_duration_sec=14_400,
+    ),
+    Reject(code=503, reason="Channel Limit Reached", retry_after=5),
+)
+
+_OUTCOME = Outcome(
+    direction=Direction.INBOUND,
+    from_number="14155551234",
+    to_number="12025550123",
+    start_ts=_NOW,
+    ring_ts=Millis(_NOW + 1_000),
+    answer_ts=Millis(_NOW + 2_000),
+    end_ts=Millis(_NOW + 9_999),
+    duration_sec=9,
+    billsec=7,
+    disposition=Disposition.ANSWERED,
+    hangup_cause="normal_clearing",
+    sip_code=200,
+    hangup_by="caller",
+)
+
+_ROWS: dict[str, Resource] = {
+    "account": Account(name="Acme", did_default_dest_xform={"lang": "de"}),
+    "sip_domain": SipDomain(domain="acme.example"),
+    "sip_user": SipUser(username="1001"),
+    "sip_device": SipDevice(user_id="us_1", auth_username="1001", realm="acme.example"),
+    "did": Did(e164="12025550123", dest_xform={"lang": "de"}),
+    "extension": Extension(digits="200", dest_xform={"lang": "de"}),
+    "sip_trunk": SipTrunk(name="Carrier", inbound_ips=("192.0.2.0/24",)),
+    "outbound_route": OutboundRoute(trunk_ids=("tr_1", "tr_2")),
+    "time_schedule": TimeSchedule(name="Hours", rules=(ScheduleRule(kind="weekly", dow=1),)),
+    "queue": Queue(name="Support"),
+    "agent_queue_assignment": AgentQueueAssignment(queue_id="q_1", user_id="us_1"),
+    "call_flow": CallFlow(
+        name="Main",
+        start="entry",
+        nodes=(
+            FlowNode(id="entry", type="entry", position={"x": 0.5}, data={"kind": "entry"}),
+            FlowNode(id="bye", type="hangup", data={"kind": "hangup", "cause": {"code": 16}}),
+        ),
+        edges=(FlowEdge(id="e1", source="entry", target="bye", sourceHandle="default"),),
+    ),
+    "voicemail": Voicemail(),
+    "webhook": Webhook(url="https://hooks.example/in", secret_ref="secret_1"),
+    "api_key": ApiKey(
+        name="CRM", kind="sk", prefix="sk_abcd", sha256="0" * 64, scopes=("cdr", "agents")
+    ),
+}
+
+EXAMPLES: list[Fact] = [
+    *(
+        CallRouted(
+            **_ABOUT_CALL,
+            hop=1,
+            request="0123456789abcdef",
+            direction=Direction.INBOUND,
+            from_number="14155551234",
+            to_number="12025550123",
+            src_ip="192.0.2.10",
+            node_id="edge-1",
+            did_id="did_1",
+            trunk_id="tr_1",
+            caller_user_id="us_1",
+            directive=directive,
+            path=(Step("classify", "inbound", "did_1"), Step("target", "no_default")),
+        )
+        for directive in _DIRECTIVES
+    ),
+    CallDialogStarted(**_ABOUT_CALL, ts=_NOW),
+    CallRinging(**_ABOUT_CALL, ts=_NOW, sip_code=183),
+    CallAnswered(**_ABOUT_CALL, ts=_NOW),
+    CallEnded(**_ABOUT_CALL, outcome=_OUTCOME),
+    CallRevised(**_ABOUT_CALL, late=DialogEvent.ANSWERED, ts=_NOW, outcome=_OUTCOME),
+    CallObserved(
+        **_ABOUT_CALL,
+        event=DialogEvent.END,
+        ts=_NOW,
+        sip_code=487,
+        cause="cancelled",
+        hangup_by="caller",
+    ),
+    ChannelsTaken(
+        **_ABOUT_CALL,
+        direction=Direction.OUTBOUND,
+        from_number="1001",
+        to_number="4930123456",
+        holds=tuple(Hold(dimension, f"{dimension}_1") for dimension in Dimension),
+    ),
+    ChannelsReleased(**_ABOUT_CALL, reason=ReleaseReason.IDLE),
+    ContactRegistered(
+        **_ABOUT_CONTACT,
+        expires_at=Millis(_NOW + 3_600_000),
+        received="sip:198.51.100.7:61000",
+        user_agent="Phone/1.0",
+        node_id="edge-1",
+    ),
+    ContactRefreshed(**_ABOUT_CONTACT, expires_at=Millis(_NOW + 7_200_000)),
+    ContactRemoved(**_ABOUT_CONTACT, reason=RemovalReason.EXPIRED),
+    ContactQualified(**_ABOUT_CONTACT, reachable=False),
+    AuthFailed(
+        account_id=PLATFORM,
+        at=_NOW,
+        ip="203.0.113.9",
+        username="1001",
+        realm="acme.example",
+        reason="bad_response",
+    ),
+    AccessRefused(account_id=PLATFORM, at=_NOW, ip="203.0.113.9", path="/route", status=403),
+    WebhookTested(account_id=_ACCOUNT, at=_NOW, webhook_id="wh_1"),
+    NameClaimed(**_ABOUT_NAME),
+    NameReleased(**_ABOUT_NAME),
+]
+
+for _kind, _body in _ROWS.items():
+    _about: dict[str, Any] = {"account_id": _ACCOUNT, "at": _NOW, "id": f"{_kind}_1", "by": "key_1"}
+    EXAMPLES += [
+        CREATED[_kind](**_about, body=_body),
+        CHANGED[_kind](**_about, body=_body, changed=("name",)),
+        DELETED[_kind](**_about),
+    ]
