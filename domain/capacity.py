@@ -1,0 +1,140 @@
+"""Channels of an account (CAC, spec 06): all dimensions of a call are taken at once or none.
+
+Guarantees: a counter is the number of open calls that hold the channel; at admission it is within
+its limit; a call gives back exactly what it took, once, however often its end is reported.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, assert_never
+
+from events.base import AccountId, CallId, Millis
+from events.call import Direction
+from events.capacity import ChannelsReleased, ChannelsTaken, Hold, ReleaseReason
+
+
+class Limit(NamedTuple):
+    """A channel that a call needs, and how many of them there are (None: any number)."""
+
+    hold: Hold
+    maximum: int | None
+
+
+class Exhausted(NamedTuple):
+    """Which limit refused a call, and how much of it was in use."""
+
+    limit: Limit
+    used: int
+
+
+@dataclass(slots=True)
+class Admission:
+    """An open call and what it holds."""
+
+    call_id: CallId
+    direction: Direction
+    from_number: str
+    to_number: str
+    since: Millis
+    holds: tuple[Hold, ...]
+
+
+@dataclass(slots=True)
+class Capacity:
+    open: dict[CallId, Admission] = field(default_factory=dict)
+    """In the order of admission."""
+    holders: dict[Hold, set[CallId]] = field(default_factory=dict)
+
+
+def used(state: Capacity, hold: Hold) -> int:
+    return len(state.holders.get(hold, ()))
+
+
+# Decisions
+
+
+def exhausted(state: Capacity, call_id: CallId, limits: Iterable[Limit]) -> Exhausted | None:
+    """The first limit that has no channel left for `call_id`."""
+    for limit in limits:
+        if limit.maximum is None:
+            continue
+        holders = state.holders.get(limit.hold, ())
+        if len(holders) >= limit.maximum and call_id not in holders:
+            return Exhausted(limit, len(holders))
+    return None
+
+
+def take(
+    state: Capacity,
+    account_id: AccountId,
+    call_id: CallId,
+    direction: Direction,
+    from_number: str,
+    to_number: str,
+    holds: Sequence[Hold],
+    now: Millis,
+) -> list[ChannelsTaken]:
+    """Admit a call that `exhausted` found nothing against. A call is admitted once."""
+    if call_id in state.open:
+        return []
+    return [
+        ChannelsTaken(
+            account_id=account_id,
+            at=now,
+            call_id=call_id,
+            direction=direction,
+            from_number=from_number,
+            to_number=to_number,
+            holds=tuple(holds),
+        )
+    ]
+
+
+def release(
+    state: Capacity, account_id: AccountId, call_id: CallId, reason: ReleaseReason, now: Millis
+) -> list[ChannelsReleased]:
+    """Give back what `call_id` holds; nothing when it holds nothing (any more)."""
+    if call_id not in state.open:
+        return []
+    return [ChannelsReleased(account_id=account_id, at=now, call_id=call_id, reason=reason)]
+
+
+# Evolve
+
+
+def evolve(state: Capacity, fact: ChannelsTaken | ChannelsReleased) -> Capacity:
+    match fact:
+        case ChannelsTaken():
+            state.open[fact.call_id] = Admission(
+                fact.call_id,
+                fact.direction,
+                fact.from_number,
+                fact.to_number,
+                fact.at,
+                fact.holds,
+            )
+            for hold in fact.holds:
+                state.holders.setdefault(hold, set()).add(fact.call_id)
+        case ChannelsReleased():
+            if admission := state.open.pop(fact.call_id, None):
+                for hold in admission.holds:
+                    holders = state.holders[hold]
+                    holders.discard(fact.call_id)
+                    if not holders:
+                        del state.holders[hold]
+        case _:
+            assert_never(fact)
+    return state
+
+
+# Fold
+
+
+def restored(admissions: Iterable[Admission]) -> Capacity:
+    """The state with exactly these open calls (a snapshot holds nothing else)."""
+    state = Capacity()
+    for admission in admissions:
+        state.open[admission.call_id] = admission
+        for hold in admission.holds:
+            state.holders.setdefault(hold, set()).add(admission.call_id)
+    return state

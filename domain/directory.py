@@ -1,0 +1,144 @@
+"""An account's configuration as decisions need it: every row, and the look-ups that routing does.
+
+Not one stream but the sum of the account's resource streams, in the order of their facts.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, assert_never
+
+from events.base import Millis
+from events.resources import (
+    Account,
+    Changed,
+    Created,
+    Deleted,
+    Did,
+    Extension,
+    OutboundRoute,
+    Resource,
+    SipDevice,
+    SipTrunk,
+    SipUser,
+)
+
+B = TypeVar("B", bound=Resource)
+ResourceFact = Created[Any] | Changed[Any] | Deleted[Any]
+
+
+@dataclass(slots=True)
+class Row:
+    """One resource: its body, its version (the optimistic lock) and its times (epoch ms)."""
+
+    id: str
+    body: Resource
+    version: int
+    created_at: Millis
+    updated_at: Millis
+
+
+@dataclass(slots=True)
+class Directory:
+    rows: dict[str, Row] = field(default_factory=dict)
+    gone: dict[str, int] = field(default_factory=dict)
+    """id → version of the rows that were deleted; a row made again goes on from there."""
+    account: Account | None = None
+    users: dict[str, str] = field(default_factory=dict)
+    """username → id"""
+    devices: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(auth_username, realm) → id"""
+    devices_of: dict[str, list[str]] = field(default_factory=dict)
+    """user id → device ids"""
+    dids: dict[str, str] = field(default_factory=dict)
+    """E.164 → id"""
+    extensions: dict[str, str] = field(default_factory=dict)
+    """digits → id"""
+    trunks: dict[str, SipTrunk] = field(default_factory=dict)
+    routes: dict[str, OutboundRoute] = field(default_factory=dict)
+
+
+def body_of(state: Directory, id: str | None, kind: type[B]) -> B | None:
+    """The row `id` if it exists and is of `kind`."""
+    row = state.rows.get(id) if id else None
+    return row.body if row is not None and isinstance(row.body, kind) else None
+
+
+def rows_of(state: Directory, kind: type[B]) -> Iterator[tuple[str, B]]:
+    for row in state.rows.values():
+        if isinstance(row.body, kind):
+            yield row.id, row.body
+
+
+def version_of(state: Directory, id: str) -> int:
+    """How many facts the row's stream has; 0 when it never existed."""
+    row = state.rows.get(id)
+    return row.version if row is not None else state.gone.get(id, 0)
+
+
+# Evolve
+
+
+def evolve(state: Directory, fact: ResourceFact) -> Directory:
+    match fact:
+        case Created():
+            version = state.gone.pop(fact.id, 0) + 1
+            put(state, Row(fact.id, fact.body, version, fact.at, fact.at))
+        case Changed():
+            old = state.rows[fact.id]
+            _unlink(state, old)
+            put(state, Row(fact.id, fact.body, old.version + 1, old.created_at, fact.at))
+        case Deleted():
+            old = state.rows.pop(fact.id)
+            _unlink(state, old)
+            state.gone[fact.id] = old.version + 1
+        case _:
+            assert_never(fact)
+    return state
+
+
+def put(state: Directory, row: Row) -> None:
+    """Add `row` with its look-ups."""
+    state.rows[row.id] = row
+    match row.body:
+        case Account():
+            state.account = row.body
+        case SipUser():
+            state.users[row.body.username] = row.id
+        case SipDevice():
+            state.devices[row.body.auth_username, row.body.realm] = row.id
+            state.devices_of.setdefault(row.body.user_id, []).append(row.id)
+        case Did():
+            state.dids[row.body.e164] = row.id
+        case Extension():
+            state.extensions[row.body.digits] = row.id
+        case SipTrunk():
+            state.trunks[row.id] = row.body
+        case OutboundRoute():
+            state.routes[row.id] = row.body
+
+
+def _unlink(state: Directory, row: Row) -> None:
+    match row.body:
+        case SipUser():
+            state.users.pop(row.body.username, None)
+        case SipDevice():
+            state.devices.pop((row.body.auth_username, row.body.realm), None)
+            state.devices_of[row.body.user_id].remove(row.id)
+        case Did():
+            state.dids.pop(row.body.e164, None)
+        case Extension():
+            state.extensions.pop(row.body.digits, None)
+        case SipTrunk():
+            state.trunks.pop(row.id, None)
+        case OutboundRoute():
+            state.routes.pop(row.id, None)
+
+
+# Fold
+
+
+def restored(rows: Iterable[Row], gone: dict[str, int]) -> Directory:
+    state = Directory(gone=gone)
+    for row in rows:
+        put(state, row)
+    return state

@@ -1,0 +1,47 @@
+"""Telephone numbers and the user part of SIP addresses.
+
+Numbers are kept as E.164 digits without plus. Input may have any common form; the account's country
+is the hint for national forms.
+"""
+
+import re
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import shortnumberinfo
+
+ANONYMOUS = frozenset({"", "anonymous", "unknown", "restricted", "private", "unavailable"})
+"""User parts that hide the caller (RFC 3323, and what carriers make of it)."""
+
+_INTERNATIONAL = re.compile(r"\+([1-9][0-9]{6,14})")
+_SIP_USER = re.compile(r"(?:sips?:|tel:)?([^@;?>]*)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=65_536)
+def user_part(address: str) -> str:
+    """`sip:1001@acme.example;transport=udp` → `1001`; what is no URI comes back as it is."""
+    found = _SIP_USER.match(address.strip().lstrip("<"))
+    return found.group(1) if found else address
+
+
+@lru_cache(maxsize=65_536)
+def normalise(raw: str, country: str) -> str | None:
+    """E.164 digits of `raw`, or None when no number can be read from it.
+
+    `country` is an ISO 3166 code. Only the form is judged, not whether the number is assigned.
+    """
+    if found := _INTERNATIONAL.fullmatch(raw):
+        return found.group(1)
+    try:
+        number = phonenumbers.parse(raw, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
+
+
+@lru_cache(maxsize=4_096)
+def is_emergency(raw: str, country: str) -> bool:
+    """Whether `raw`, dialled exactly so in `country`, reaches an emergency service."""
+    return bool(shortnumberinfo.is_emergency_number(raw, country))

@@ -1,0 +1,289 @@
+"""Configuration: a row is created, changed, deleted; what it points to exists; its names are its
+own.
+
+Names that must be unique over the whole platform are streams of their own (`Claim`): whoever
+appends first owns the name, and the store's (stream, version) is the judge between two accounts.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, assert_never
+
+from domain import rules
+from domain.directory import Directory, Row, body_of
+from domain.errors import Conflict, Fault, Forbidden, Invalid, NotFound, PreconditionFailed
+from events.base import AccountId, Fact, Millis
+from events.resources import (
+    CHANGED,
+    CREATED,
+    DELETED,
+    KINDS,
+    Did,
+    Extension,
+    NameClaimed,
+    NameReleased,
+    Resource,
+    SipDevice,
+    SipDomain,
+    SipUser,
+)
+
+
+class Name(NamedTuple):
+    """A platform-wide name: a telephone number, a SIP domain, a device's login."""
+
+    space: str
+    key: str
+
+
+@dataclass(slots=True)
+class Claim:
+    owner_id: str | None = None
+
+
+ClaimOf = Callable[[Name], Claim]
+"""Looks a claim up by its name."""
+
+
+class Author(NamedTuple):
+    """For whom a change is made, by whom, and when."""
+
+    account_id: AccountId
+    by: str
+    now: Millis
+
+
+TARGETS: dict[str, str | None] = {
+    "flow": "call_flow",
+    "user": "sip_user",
+    "extension": "extension",
+    "queue": "queue",
+    "voicemail": "voicemail",
+    "trunk": "sip_trunk",
+    "hangup": None,
+}
+"""Kind of a route target → kind of the row that it names."""
+
+POINTERS: dict[str, dict[str, str]] = {
+    "sip_user": {"voicemail_id": "voicemail"},
+    "sip_device": {"user_id": "sip_user"},
+    "outbound_route": {"trunk_ids": "sip_trunk"},
+    "queue": {"schedule_id": "time_schedule"},
+    "agent_queue_assignment": {"queue_id": "queue", "user_id": "sip_user"},
+}
+"""Kind → member → kind of the row that it names."""
+
+
+# Decisions
+
+
+def create(
+    state: Directory,
+    author: Author,
+    kind: str,
+    id: str,
+    members: Mapping[str, Any],
+    claim_of: ClaimOf,
+) -> list[Fact]:
+    """Make the row `id`. An id that is in use, a taken name, a bad pointer are refused."""
+    if id in state.rows:
+        raise Conflict(f"{id} exists already")
+    if kind != "account" and state.account is None:
+        raise NotFound(f"no account {author.account_id}")
+    body = rules.check(kind, members, _country(state))
+    _check_pointers(state, kind, body)
+    _check_unique(state, id, body)
+    made = CREATED[kind](
+        account_id=author.account_id, at=author.now, id=id, by=author.by, body=body
+    )
+    return [*(_claim(author, id, name, claim_of) for name in names_of(body)), made]
+
+
+def change(
+    state: Directory,
+    author: Author,
+    kind: str,
+    id: str,
+    patch: Mapping[str, Any],
+    if_version: int | None,
+    claim_of: ClaimOf,
+) -> list[Fact]:
+    """Merge `patch` into the row (RFC 7396 on its top level). Nothing when nothing differs."""
+    row = _existing(state, kind, id, if_version)
+    before = row.body.model_dump()
+    body = rules.check(kind, {**before, **patch}, _country(state))
+    after = body.model_dump()
+    changed = tuple(member for member in after if after[member] != before[member])
+    if not changed:
+        return []
+    _check_pointers(state, kind, body)
+    _check_unique(state, id, body)
+    old_names, new_names = set(names_of(row.body)), set(names_of(body))
+    return [
+        *(_release(author, id, name) for name in sorted(old_names - new_names)),
+        *(_claim(author, id, name, claim_of) for name in sorted(new_names - old_names)),
+        CHANGED[kind](
+            account_id=author.account_id,
+            at=author.now,
+            id=id,
+            by=author.by,
+            body=body,
+            changed=changed,
+        ),
+    ]
+
+
+def delete(
+    state: Directory,
+    author: Author,
+    kind: str,
+    id: str,
+    if_version: int | None,
+    force: bool,
+) -> list[Fact]:
+    """Remove the row. Rows that point to it forbid that, unless `force` re-points them to
+    nothing."""
+    row = _existing(state, kind, id, if_version)
+    if kind == "account":
+        raise Forbidden("an account is closed, not deleted")
+    users = list(_pointing_to(state, kind, id))
+    bound = [other for other, member in users if _is_required(state.rows[other].body, member)]
+    if users and not force:
+        raise Conflict(f"{id} is in use by {', '.join(other for other, _ in users)}")
+    if bound:
+        raise Conflict(f"{', '.join(bound)} cannot do without {id}; delete that first")
+    facts: list[Fact] = []
+    repointed: dict[str, dict[str, Any]] = {}
+    for other, member in users:
+        old = repointed.setdefault(other, state.rows[other].body.model_dump())
+        old |= _without(old, member, id)
+    for other, members in repointed.items():
+        body_type = type(state.rows[other].body)
+        body = body_type.model_validate(members)
+        before = state.rows[other].body.model_dump()
+        facts.append(
+            CHANGED[kind_of(body)](
+                account_id=author.account_id,
+                at=author.now,
+                id=other,
+                by=author.by,
+                body=body,
+                changed=tuple(m for m in members if members[m] != before[m]),
+            )
+        )
+    facts += [_release(author, id, name) for name in names_of(row.body)]
+    facts.append(DELETED[kind](account_id=author.account_id, at=author.now, id=id, by=author.by))
+    return facts
+
+
+def names_of(body: Resource) -> Iterator[Name]:
+    """The platform-wide names that a row owns."""
+    match body:
+        case Did():
+            yield Name("e164", body.e164)
+        case SipDomain():
+            yield Name("domain", body.domain.lower())
+        case SipDevice():
+            yield Name("login", f"{body.auth_username}@{body.realm.lower()}")
+
+
+def kind_of(body: Resource) -> str:
+    return next(kind for kind, model in KINDS.items() if isinstance(body, model))
+
+
+def _existing(state: Directory, kind: str, id: str, if_version: int | None) -> Row:
+    row = state.rows.get(id)
+    if row is None or not isinstance(row.body, KINDS[kind]):
+        raise NotFound(f"no {kind} {id}")
+    if if_version is not None and if_version != row.version:
+        raise PreconditionFailed(f"{id} is at version {row.version}, not {if_version}")
+    return row
+
+
+def _country(state: Directory) -> str:
+    return state.account.country if state.account else "US"
+
+
+def _claim(author: Author, id: str, name: Name, claim_of: ClaimOf) -> NameClaimed:
+    owner = claim_of(name).owner_id
+    if owner not in (None, id):
+        raise Conflict(f"{name.key} is taken", [Fault(f"/{name.space}", "is taken")])
+    return NameClaimed(
+        account_id=author.account_id, at=author.now, space=name.space, key=name.key, owner_id=id
+    )
+
+
+def _release(author: Author, id: str, name: Name) -> NameReleased:
+    return NameReleased(
+        account_id=author.account_id, at=author.now, space=name.space, key=name.key, owner_id=id
+    )
+
+
+def _check_unique(state: Directory, id: str, body: Resource) -> None:
+    match body:
+        case SipUser() if state.users.get(body.username, id) != id:
+            raise Conflict(f"username {body.username} is taken", [Fault("/username", "is taken")])
+        case Extension() if state.extensions.get(body.digits, id) != id:
+            raise Conflict(f"extension {body.digits} is taken", [Fault("/digits", "is taken")])
+
+
+def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
+    faults: list[Fault] = []
+    for member, wanted in POINTERS.get(kind, {}).items():
+        value = getattr(body, member)
+        ids = value if isinstance(value, tuple) else (value,)
+        missing = [id for id in ids if id and body_of(state, id, KINDS[wanted]) is None]
+        faults += [Fault(f"/{member}", f"no {wanted} {id}") for id in missing]
+    for member, target in _targets(body):
+        id = getattr(body, f"{member}_id")
+        if target not in TARGETS:
+            faults.append(Fault(f"/{member}_kind", f"{target} is not available"))
+        elif (row_kind := TARGETS[target]) and body_of(state, id, KINDS[row_kind]) is None:
+            faults.append(Fault(f"/{member}_id", f"no {row_kind} {id}"))
+    if faults:
+        raise Invalid(f"the {kind} points to what does not exist", faults)
+
+
+def _targets(body: Resource) -> Iterator[tuple[str, str]]:
+    """The route targets of a body: prefix of the member's name, kind of target."""
+    for member in type(body).model_fields:
+        if member.endswith("_kind") and (kind := getattr(body, member)):
+            yield member.removesuffix("_kind"), kind
+
+
+def _pointing_to(state: Directory, kind: str, id: str) -> Iterable[tuple[str, str]]:
+    """Row id and member of all that point to the row `id`."""
+    for row in state.rows.values():
+        for member, wanted in POINTERS.get(kind_of(row.body), {}).items():
+            value = getattr(row.body, member)
+            if wanted == kind and (value == id or (isinstance(value, tuple) and id in value)):
+                yield row.id, member
+        for member, target in _targets(row.body):
+            if TARGETS.get(target) == kind and getattr(row.body, f"{member}_id") == id:
+                yield row.id, f"{member}_id"
+
+
+def _is_required(body: Resource, member: str) -> bool:
+    return type(body).model_fields[member].is_required()
+
+
+def _without(members: Mapping[str, Any], member: str, id: str) -> dict[str, Any]:
+    value = members[member]
+    if isinstance(value, tuple):
+        return {member: tuple(other for other in value if other != id)}
+    kind_member = member.removesuffix("_id") + "_kind"
+    return {member: None} | ({kind_member: None} if kind_member in members else {})
+
+
+# Evolve
+
+
+def evolve_claim(state: Claim, fact: NameClaimed | NameReleased) -> Claim:
+    match fact:
+        case NameClaimed():
+            state.owner_id = fact.owner_id
+        case NameReleased():
+            state.owner_id = None
+        case _:
+            assert_never(fact)
+    return state

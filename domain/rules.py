@@ -1,0 +1,346 @@
+"""What a configuration row must look like when it is written: one model per kind, bodies with
+rules.
+
+Each model is the stored body (`events/resources.py`) with the members that have a rule declared
+again. Reading a stored row never comes through here, so a rule may become stricter at any time.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import time
+from ipaddress import ip_network
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
+
+from domain import numbers
+from domain.errors import Fault, Invalid
+from events import resources
+from events.resources import Resource
+
+
+def _flag(value: Any) -> Any:
+    return int(value) if isinstance(value, bool) else value
+
+
+def _timezone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("no such IANA time zone")
+    return value
+
+
+def _e164(value: str, info: ValidationInfo) -> str:
+    """E.164 of a number in any form; left alone where the account's country is not known."""
+    if info.context is None:
+        return value
+    number = numbers.normalise(value, info.context["country"])
+    if number is None:
+        raise ValueError("not a telephone number")
+    return number
+
+
+def _network(value: str) -> str:
+    return str(ip_network(value, strict=False))
+
+
+def _regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return value
+
+
+def _hhmm(value: str) -> str:
+    if not re.fullmatch(r"[0-2][0-9]:[0-5][0-9]", value):
+        raise ValueError("not a time of day as HH:MM")
+    time.fromisoformat(value)
+    return value
+
+
+Flag = Annotated[int, BeforeValidator(_flag), Field(ge=0, le=1)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(max_length=1000)]
+Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~+*#-]{1,64}$")]
+"""The user part of a SIP URI without escapes (RFC 3261 section 25.1)."""
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
+HostPort = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\[\]:-]{1,262}$")]
+Digits = Annotated[str, Field(pattern=r"^[0-9*#]{1,32}$")]
+Number = Annotated[str, Field(max_length=64), AfterValidator(_e164)]
+Zone = Annotated[str, AfterValidator(_timezone)]
+Network = Annotated[str, AfterValidator(_network)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Seconds = Annotated[int, Field(ge=0, le=86_400)]
+TimeOfDay = Annotated[str, AfterValidator(_hhmm)]
+Date = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+Id = Annotated[str, Field(min_length=1, max_length=64)]
+DestKind = Literal[
+    "flow",
+    "user",
+    "extension",
+    "ring_group",
+    "queue",
+    "voicemail",
+    "conference",
+    "forward",
+    "trunk",
+    "hangup",
+]
+Transport = Literal["udp", "tcp", "tls", "wss"]
+Status = Literal["active", "disabled"]
+
+_STRICT = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Account(resources.Account):
+    model_config = _STRICT
+    name: Name
+    status: Literal["active", "suspended", "closed"] = "active"
+    is_reseller: Flag = 0
+    timezone: Zone = "UTC"
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "US"
+    max_in: Count | None = None
+    max_out: Count | None = None
+    max_dialer: Count | None = None
+    default_cid_number: Number | None = None
+    voice_gender: Literal["male", "female"] = "male"
+    did_default_dest_kind: DestKind | None = None
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
+
+
+class SipDomain(resources.SipDomain):
+    model_config = _STRICT
+    domain: Host
+    is_primary: Flag = 0
+
+
+class SipUser(resources.SipUser):
+    model_config = _STRICT
+    username: Token
+    display_name: Text = ""
+    is_agent: Flag = 0
+    out_cid_number: Number | None = None
+    max_simultaneous: Count | None = None
+    ring_strategy: Literal["simultaneous", "sequential", "specific"] = "simultaneous"
+    ring_timeout_sec: Annotated[int, Field(ge=1, le=600)] = 25
+    dnd: Flag = 0
+    fwd_always_kind: DestKind | None = None
+    fwd_busy_kind: DestKind | None = None
+    fwd_noanswer_kind: DestKind | None = None
+    allow_pstn_blind_transfer: Flag = 0
+    auto_ready_on_login: Flag = 0
+    auto_queue_login: Flag = 0
+    status: Status = "active"
+
+
+class SipDevice(resources.SipDevice):
+    model_config = _STRICT
+    user_id: Id
+    auth_username: Token
+    realm: Host
+    transport: Transport = "udp"
+    is_webrtc: Flag = 0
+    ring_order: Count = 0
+    ring_on_fork: Flag = 1
+    status: Status = "active"
+
+
+class Did(resources.Did):
+    model_config = _STRICT
+    e164: Number
+    label: Text = ""
+    status: Literal["active", "disabled", "virtual"] = "active"
+    dest_kind: DestKind | None = None
+    max_channels: Count | None = None
+    fax_mode: Literal["voice", "t38", "passthrough"] = "voice"
+    allow_anonymous: Flag = 1
+
+
+class Extension(resources.Extension):
+    model_config = _STRICT
+    digits: Digits
+    dest_kind: DestKind | None = None
+    status: Status = "active"
+
+
+class SipTrunk(resources.SipTrunk):
+    model_config = _STRICT
+    name: Name
+    role: Literal["carrier", "pbx"] = "carrier"
+    direction: Literal["inbound", "outbound", "both"] = "both"
+    proxy: HostPort | None = None
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    do_register: Flag = 0
+    auth_username: Token | None = None
+    realm: Host | None = None
+    from_domain: Host | None = None
+    from_user: Token | None = None
+    expire_sec: Annotated[int, Field(ge=30, le=86_400)] = 3600
+    cid_number: Number | None = None
+    max_channels: Count | None = None
+    inbound_auth: Literal["ip", "digest", "register"] = "ip"
+    inbound_ips: tuple[Network, ...] = ()
+    status: Status = "active"
+
+
+class OutboundRoute(resources.OutboundRoute):
+    model_config = _STRICT
+    name: Text = ""
+    priority: Count = 0
+    match_prefix: Annotated[str, Field(pattern="^[0-9]{0,15}$")] | None = None
+    match_regex: Annotated[str, Field(max_length=200), AfterValidator(_regex)] | None = None
+    strip_digits: Annotated[int, Field(ge=0, le=15)] = 0
+    prepend: Annotated[str, Field(pattern=r"^[0-9*#+]{0,15}$")] = ""
+    trunk_ids: Annotated[tuple[Id, ...], Field(max_length=20)] = ()
+    cost_micros_per_min: Count | None = None
+    status: Status = "active"
+
+
+class ScheduleRule(resources.ScheduleRule):
+    model_config = _STRICT
+    kind: Literal["weekly", "date", "date_range"]
+    dow: Annotated[int, Field(ge=0, le=6)] | None = None
+    start_time: TimeOfDay | None = None
+    end_time: TimeOfDay | None = None
+    start_date: Date | None = None
+    end_date: Date | None = None
+    is_closed: Flag = 0
+
+
+class TimeSchedule(resources.TimeSchedule):
+    model_config = _STRICT
+    name: Name
+    timezone: Zone | None = None
+    rules: Annotated[tuple[ScheduleRule, ...], Field(max_length=1000)] = ()
+
+
+class Queue(resources.Queue):
+    model_config = _STRICT
+    name: Name
+    strategy: Literal[
+        "longest_idle",
+        "round_robin",
+        "top_down",
+        "fewest_calls",
+        "least_talk_time",
+        "random",
+        "ring_all",
+        "ring_progressively",
+    ] = "longest_idle"
+    agent_ring_timeout_sec: Annotated[int, Field(ge=1, le=600)] = 20
+    max_wait_sec: Seconds = 600
+    wrap_up_sec: Seconds = 10
+    max_no_answer: Count = 3
+    announce_position: Flag = 0
+    announce_first_sec: Seconds = 15
+    announce_interval_sec: Seconds = 30
+    moh_mode: Literal["stream", "file"] = "stream"
+    timeout_dest_kind: DestKind | None = None
+    max_queued: Count | None = None
+    priority: Count = 0
+
+
+class AgentQueueAssignment(resources.AgentQueueAssignment):
+    model_config = _STRICT
+    queue_id: Id
+    user_id: Id
+    tier_level: Count = 1
+    position: Count = 0
+    mode: Literal["static", "mandatory", "self", "managed"] = "static"
+
+
+class CallFlow(resources.CallFlow):
+    model_config = _STRICT
+    name: Name
+    version: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1
+    start: Id
+    is_published: Flag = 0
+
+
+class Voicemail(resources.Voicemail):
+    model_config = _STRICT
+    name: Text = ""
+    skip_instructions: Flag = 0
+    quota_mb: Count = 200
+
+
+class Webhook(resources.Webhook):
+    model_config = _STRICT
+    url: Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s@/]+(/\S*)?$")]
+    events: Annotated[tuple[str, ...], Field(min_length=1, max_length=50)] = ("*",)
+    status: Literal["active", "paused", "disabled"] = "active"
+    description: Text | None = None
+
+
+class ApiKey(resources.ApiKey):
+    model_config = _STRICT
+    name: Name
+    kind: Literal["sk", "node"]
+    scopes: Annotated[tuple[str, ...], Field(max_length=50)]
+    expires_at: Annotated[int, Field(ge=0)] | None = None
+    status: Literal["active", "revoked"] = "active"
+
+
+RULES: dict[str, type[Resource]] = {
+    "account": Account,
+    "sip_domain": SipDomain,
+    "sip_user": SipUser,
+    "sip_device": SipDevice,
+    "did": Did,
+    "extension": Extension,
+    "sip_trunk": SipTrunk,
+    "outbound_route": OutboundRoute,
+    "time_schedule": TimeSchedule,
+    "queue": Queue,
+    "agent_queue_assignment": AgentQueueAssignment,
+    "call_flow": CallFlow,
+    "voicemail": Voicemail,
+    "webhook": Webhook,
+    "api_key": ApiKey,
+}
+
+
+def check(kind: str, members: Mapping[str, Any], country: str) -> Resource:
+    """The body that `members` make, in its stored type. `country` is the hint for national numbers.
+
+    Raises `Invalid` with one fault per bad member.
+    """
+    if nul := list(_with_nul(members)):
+        raise Invalid(f"the {kind} is not valid", nul)
+    try:
+        ruled = RULES[kind].model_validate(members, context={"country": country})
+    except ValidationError as error:
+        raise Invalid(f"the {kind} is not valid", faults_of(error)) from None
+    return resources.KINDS[kind].model_validate(ruled.model_dump())
+
+
+def _with_nul(value: Any, pointer: str = "") -> Iterator[Fault]:
+    """U+0000 is a character in JSON and none in PostgreSQL."""
+    if isinstance(value, str) and "\0" in value:
+        yield Fault(pointer, "has a NUL character")
+    elif isinstance(value, Mapping):
+        for name, member in value.items():
+            yield from _with_nul(name, f"{pointer}/{name}")
+            yield from _with_nul(member, f"{pointer}/{name}")
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from _with_nul(item, f"{pointer}/{number}")
+
+
+def faults_of(error: ValidationError) -> list[Fault]:
+    """Pydantic's findings as JSON pointers with a sentence each."""
+    faults = []
+    for found in error.errors(include_url=False, include_context=False, include_input=False):
+        path = "".join(
+            f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in found["loc"]
+        )
+        faults.append(Fault(path or "/", found["msg"]))
+    return faults
