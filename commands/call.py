@@ -1,0 +1,121 @@
+"""Commands about a call: where does it go, what became of it."""
+
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from commands.message import CallIdField, Command, Line, Outcome, Printable, Timestamp
+from commands.store import Deadline
+from commands.world import World
+from domain import call, capacity, routing, rtjson
+from domain.call import Report
+from domain.routing import RouteRequest
+from events.base import CallId, Fact, Millis
+from events.call import CallRouted, DialogEvent
+from events.capacity import ReleaseReason
+
+
+class RouteCall(Command):
+    """Where does this call go? (spec 03, POST /route)"""
+
+    call_id: CallIdField
+    from_: Printable = Field(alias="from")
+    to: Printable = Field(min_length=1)
+    from_domain: Printable | None = None
+    to_domain: Printable | None = None
+    src_ip: Printable | None = None
+    device_id: Printable | None = None
+    auth_user: Printable | None = None
+    trunk_id: Printable | None = None
+    node_id: Printable | None = None
+    trace: bool = False
+
+    @field_validator("device_id", "auth_user", "trunk_id", "from_domain", "to_domain", "src_ip")
+    @classmethod
+    def _empty_is_none(cls, value: str | None) -> str | None:
+        return value or None
+
+
+def route_call(command: RouteCall, world: World) -> Outcome:
+    ask = RouteRequest(
+        call_id=command.call_id,
+        from_=command.from_,
+        to=command.to,
+        from_domain=command.from_domain,
+        to_domain=command.to_domain,
+        src_ip=command.src_ip,
+        device_id=command.device_id,
+        auth_user=command.auth_user,
+        trunk_id=command.trunk_id,
+        node_id=command.node_id,
+    )
+    session, office = world.new_call(command.call_id), world.office(command.account_id)
+    routed, facts = routing.route(ask, session, office, world.options.platform, world.now)
+    first_look = Millis(world.now + call.IDLE_BEFORE_ANSWER)
+    wake = [Deadline(first_look, command.account_id, ask.call_id)]
+    return Outcome(facts, _answer(command, routed, world.options.media_uri), wake if facts else ())
+
+
+def _answer(command: RouteCall, routed: CallRouted | None, media_uri: str) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "callId": command.call_id,
+        "rtjson": rtjson.render(routed, media_uri) if routed else rtjson.OVER,
+    }
+    if command.trace:
+        answer["decision"] = [step._asdict() for step in routed.path] if routed else []
+    return answer
+
+
+class ReportDialog(Command):
+    """An edge reports on a dialog (spec 03, POST /presence/event, type dialog)."""
+
+    call_id: CallIdField
+    event: DialogEvent
+    ts: Timestamp
+    sip_code: int | None = Field(default=None, ge=100, le=699)
+    cause: Line | None = Field(default=None, max_length=200)
+    hangup_by: Line | None = Field(default=None, max_length=64)
+
+
+def report_dialog(command: ReportDialog, world: World) -> Outcome:
+    """Answers `moved` when the call belongs to another account than the sender thought."""
+    (session,) = world.calls([command.call_id])
+    owner = session.account_id or command.account_id
+    if owner != command.account_id:
+        return Outcome([], {"ok": 1, "moved": owner})
+    report = Report(command.event, command.ts, command.sip_code, command.cause, command.hangup_by)
+    facts = call.report_dialog(session, owner, report, world.now)
+    return Outcome(_with_release(facts, command.call_id, world, command), {"ok": 1})
+
+
+def _with_release(
+    facts: list[call.CallFact], call_id: CallId, world: World, command: Command
+) -> list[Fact]:
+    """The end of a call gives back its channels in the same commit."""
+    if not call.ends(facts):
+        return [*facts]
+    office = world.office(command.account_id)
+    released = capacity.release(
+        office.capacity, command.account_id, call_id, ReleaseReason.ENDED, world.now
+    )
+    return [*facts, *released]
+
+
+class GiveUpIdleCall(Command):
+    """A deadline: end the call and release its channels if nothing was heard of it."""
+
+    call_id: CallIdField
+
+
+def give_up_idle_call(command: GiveUpIdleCall, world: World) -> Outcome:
+    office = world.office(command.account_id)
+    if command.call_id not in office.capacity.open:
+        return Outcome([], {})
+    (session,) = world.calls([command.call_id])
+    due = call.idle_deadline(session, world.options.answered_idle_ms)
+    if due > world.now:
+        return Outcome([], {}, [Deadline(due, command.account_id, command.call_id)])
+    released = capacity.release(
+        office.capacity, command.account_id, command.call_id, ReleaseReason.IDLE, world.now
+    )
+    return Outcome([*call.give_up(session, command.account_id, world.now), *released], {})

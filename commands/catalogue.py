@@ -1,0 +1,28 @@
+"""Table of contents of the system: every command, by the name under which it travels."""
+
+from typing import Any
+
+from commands import bans, call, capacity, presence, resources, webhooks
+from commands.message import Command, Handler
+
+CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
+    "call.RouteCall": (call.RouteCall, call.route_call),
+    "call.ReportDialog": (call.ReportDialog, call.report_dialog),
+    "presence.VerifyDigest": (presence.VerifyDigest, presence.verify_digest),
+    "presence.ReportContact": (presence.ReportContact, presence.report_contact),
+    "capacity.ResetCapacity": (capacity.ResetCapacity, capacity.reset_capacity),
+    "webhooks.RequestTest": (webhooks.RequestTest, webhooks.request_test),
+    "bans.ReportFailedAuth": (bans.ReportFailedAuth, bans.report_failed_auth),
+    "bans.ReportRefusedAccess": (bans.ReportRefusedAccess, bans.report_refused_access),
+    "resources.CreateRow": (resources.CreateRow, resources.create_row),
+    "resources.ChangeRow": (resources.ChangeRow, resources.change_row),
+    "resources.DeleteRow": (resources.DeleteRow, resources.delete_row),
+}
+
+DEADLINES: dict[type[Command], Handler[Any]] = {
+    call.GiveUpIdleCall: call.give_up_idle_call,
+    presence.ExpireContacts: presence.expire_contacts,
+}
+"""Commands that nobody sends: a deadline becomes one of them."""
+
+NAMES: dict[type[Command], str] = {message: name for name, (message, _) in CATALOGUE.items()}

@@ -1,0 +1,342 @@
+"""What the owner of some partitions keeps in memory: states folded from facts, and what is missing.
+
+A handler asks the world for states. One that is not in memory raises `Missing`; the loop loads it
+and runs the handler again, which is harmless because handlers are pure.
+
+A call or a name that was never heard of is taken to be new without asking the store: that saves a
+query per call. If the store knows better, the append conflicts, the stream is distrusted, loaded,
+and the command decided again.
+
+Facts are applied when they are decided, before they are durable, so that the next command of the
+same batch sees them. If the append fails, everything it touched is forgotten and loaded again.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from commands import snapshots
+from commands.store import History, Numbered, Snapshot
+from domain import bans, call, capacity, directory, presence, resources
+from domain.bans import BanList
+from domain.call import CallSession
+from domain.capacity import Capacity
+from domain.digest import Credential, NonceLedger
+from domain.directory import Directory
+from domain.presence import Presence
+from domain.resources import Claim, Name
+from domain.routing import Office, Platform
+from events.bans import BansFact
+from events.base import AccountId, CallId, Fact, Millis, StreamName
+from events.call import CallFact
+from events.capacity import CapacityFact
+from events.presence import PresenceFact
+from events.resources import Changed, ClaimFact, Created, Deleted
+from events.webhooks import WebhookTested
+
+S = TypeVar("S")
+K = TypeVar("K")
+V = TypeVar("V")
+
+SNAPSHOT_EVERY = 1_000
+"""Facts of a stream after which its state is saved (at least; more when the state is large)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the operator set and decisions need."""
+
+    platform: Platform
+    nonce_secret: str
+    media_uri: str
+    answered_idle_ms: int
+    """CAC_IDLE: how long an answered call may be silent before it counts as gone."""
+
+
+class Missing(Exception):
+    """States that have to be loaded before the handler can run."""
+
+    def __init__(
+        self,
+        account: AccountId | None = None,
+        streams: Sequence[StreamName] = (),
+        credential: str | None = None,
+    ) -> None:
+        super().__init__(account, streams, credential)
+        self.account = account
+        self.streams = streams
+        self.credential = credential
+
+
+@dataclass(slots=True)
+class Held(Generic[S]):
+    """A state and how many facts it is made of."""
+
+    state: S
+    version: int = 0
+    snapshot_version: int = 0
+
+
+@dataclass(slots=True)
+class AccountStates:
+    directory: Directory
+    presence: Held[Presence]
+    capacity: Held[Capacity]
+    ledger: NonceLedger
+    credentials: dict[str, Credential | None] = field(default_factory=dict)
+
+
+class Bounded(OrderedDict[K, V]):
+    """A mapping that forgets what was used least recently."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def used(self, key: K) -> V | None:
+        value = self.get(key)
+        if value is not None:
+            self.move_to_end(key)
+        return value
+
+    def trim(self) -> None:
+        while len(self) > self.limit:
+            self.popitem(last=False)
+
+
+class World:
+    def __init__(self, options: Options, max_accounts: int, max_calls: int) -> None:
+        self.options = options
+        self.now = Millis(0)
+        """The time at which the current command is decided."""
+        self._accounts: Bounded[AccountId, AccountStates] = Bounded(max_accounts)
+        self._calls: Bounded[StreamName, Held[CallSession]] = Bounded(max_calls)
+        self._claims: Bounded[StreamName, Held[Claim]] = Bounded(max_calls)
+        self._bans: dict[StreamName, Held[BanList]] = {}
+        self._webhooks: Bounded[StreamName, Held[None]] = Bounded(max_calls)
+        self._distrusted: set[StreamName] = set()
+
+    # What handlers ask for
+
+    def account(self, account_id: AccountId) -> AccountStates:
+        states = self._accounts.used(account_id)
+        if states is None:
+            raise Missing(account=account_id)
+        return states
+
+    def office(self, account_id: AccountId) -> Office:
+        states = self.account(account_id)
+        return Office(account_id, states.directory, states.presence.state, states.capacity.state)
+
+    def new_call(self, call_id: CallId) -> CallSession:
+        """The session of a call that is most likely new."""
+        stream = StreamName("call-" + call_id)
+        held = self._calls.used(stream)
+        if held is None:
+            if stream in self._distrusted:
+                raise Missing(streams=[stream])
+            return CallSession(call_id)
+        return held.state
+
+    def calls(self, call_ids: Iterable[CallId]) -> list[CallSession]:
+        """The sessions of calls that most likely exist."""
+        streams = [StreamName("call-" + call_id) for call_id in call_ids]
+        held = [self._calls.used(stream) for stream in streams]
+        absent = [stream for stream, one in zip(streams, held, strict=True) if one is None]
+        if absent:
+            raise Missing(streams=absent)
+        return [one.state for one in held if one is not None]
+
+    def claim(self, name: Name) -> Claim:
+        stream = StreamName(f"claim-{name.space}-{name.key}")
+        held = self._claims.used(stream)
+        if held is None:
+            if stream in self._distrusted:
+                raise Missing(streams=[stream])
+            return Claim()
+        return held.state
+
+    def known_claim(self, name: Name) -> Claim:
+        """A claim that exists: it is loaded if it is not in memory."""
+        stream = StreamName(f"claim-{name.space}-{name.key}")
+        if self._claims.used(stream) is None:
+            raise Missing(streams=[stream])
+        return self.claim(name)
+
+    def bans(self, group: str) -> BanList:
+        stream = StreamName("bans-" + group)
+        held = self._bans.get(stream)
+        if held is None:
+            raise Missing(streams=[stream])
+        return held.state
+
+    def webhook(self, stream: StreamName) -> None:
+        """Such a stream has no state, but it has to be known how long it is."""
+        if self._webhooks.used(stream) is None:
+            raise Missing(streams=[stream])
+
+    def credential(self, account_id: AccountId, ref: str) -> Credential | None:
+        known = self.account(account_id).credentials
+        if ref not in known:
+            raise Missing(credential=ref)
+        return known[ref]
+
+    # What the loop does
+
+    def apply(self, facts: Iterable[Fact]) -> list[Numbered]:
+        """Evolve the states by facts that were just decided, and number these."""
+        return [Numbered(fact.stream, self._apply(fact), fact) for fact in facts]
+
+    def _apply(self, fact: Fact) -> int:
+        stream = fact.stream
+        match fact:
+            case CallFact():
+                calls = self._calls
+                if (session := calls.get(stream)) is None:
+                    session = calls[stream] = Held(CallSession(fact.call_id))
+                return _evolved(session, call.evolve, fact)
+            case CapacityFact():
+                return _evolved(self._accounts[fact.account_id].capacity, capacity.evolve, fact)
+            case PresenceFact():
+                return _evolved(self._accounts[fact.account_id].presence, presence.evolve, fact)
+            case ClaimFact():
+                claim = self._claims.setdefault(stream, Held(Claim()))
+                return _evolved(claim, resources.evolve_claim, fact)
+            case BansFact():
+                return _evolved(self._bans[stream], bans.evolve, fact)
+            case WebhookTested():
+                return _evolved(self._webhooks[stream], _unchanged, fact)
+            case Created() | Changed() | Deleted():
+                rows = self._accounts[fact.account_id].directory
+                version = directory.version_of(rows, fact.id) + 1
+                directory.evolve(rows, fact)
+                return version
+        raise TypeError(f"no state is made of {type(fact).__name__}")
+
+    def put_account(
+        self,
+        account_id: AccountId,
+        rows: Directory,
+        present: History,
+        channels: History,
+        since_sec: int,
+    ) -> None:
+        """Take over an account as the store has it. `since_sec`: when the partition was claimed."""
+        self._accounts[account_id] = AccountStates(
+            rows,
+            _folded(Presence(), present, snapshots.load_presence, presence.evolve),
+            _folded(Capacity(), channels, snapshots.load_capacity, capacity.evolve),
+            NonceLedger(since_sec),
+        )
+
+    def put_stream(self, stream: StreamName, history: History) -> None:
+        """Take a call, a claim or a ban list as the store has it."""
+        self._distrusted.discard(stream)
+        facts = history.facts
+        if stream.startswith("call-"):
+            session = call.fold(CallId(stream.removeprefix("call-")), facts)  # type: ignore[arg-type]
+            self._calls[stream] = Held(session, len(facts))
+        elif stream.startswith("claim-"):
+            claim = Claim()
+            for fact in facts:
+                resources.evolve_claim(claim, fact)  # type: ignore[arg-type]
+            self._claims[stream] = Held(claim, len(facts))
+        elif stream.startswith("webhook-"):
+            self._webhooks[stream] = Held(None, len(facts))
+        else:
+            ban_list = BanList()
+            for fact in facts:
+                bans.evolve(ban_list, fact)  # type: ignore[arg-type]
+            self._bans[stream] = Held(ban_list, len(facts))
+
+    def has_account(self, account_id: AccountId) -> bool:
+        return account_id in self._accounts
+
+    def is_over(self, account_id: AccountId, call_id: CallId) -> bool:
+        """Whether the call is known to hold nothing any more."""
+        states = self._accounts.get(account_id)
+        return states is not None and call_id not in states.capacity.state.open
+
+    def put_credential(
+        self, account_id: AccountId, ref: str, credential: Credential | None
+    ) -> None:
+        self.account(account_id).credentials[ref] = credential
+
+    def forget(self, facts: Iterable[Numbered]) -> None:
+        """Drop every state that these facts have touched; they did not become durable."""
+        for stream, _, fact in facts:
+            if isinstance(fact, CallFact):
+                self._calls.pop(stream, None)
+                self._distrusted.add(stream)
+            elif isinstance(fact, ClaimFact):
+                self._claims.pop(stream, None)
+                self._distrusted.add(stream)
+            elif isinstance(fact, BansFact):
+                self._bans.pop(stream, None)
+            elif isinstance(fact, WebhookTested):
+                self._webhooks.pop(stream, None)
+            else:
+                self._accounts.pop(fact.account_id, None)
+
+    def clear(self) -> None:
+        """Drop everything: ownership was lost, or the store was away."""
+        self._accounts.clear()
+        self._calls.clear()
+        self._claims.clear()
+        self._bans.clear()
+        self._webhooks.clear()
+        self._distrusted.clear()
+
+    def trim(self) -> None:
+        """Keep the caches within their bounds; called between batches."""
+        self._accounts.trim()
+        self._calls.trim()
+        self._claims.trim()
+        self._webhooks.trim()
+
+    def due_snapshots(self, touched: Iterable[AccountId]) -> list[Snapshot]:
+        """Snapshots worth saving now, of the accounts that a batch has touched."""
+        found: list[Snapshot] = []
+        for account_id in touched:
+            states = self._accounts.get(account_id)
+            if states is None:
+                continue
+            channels, present = states.capacity, states.presence
+            if _is_due(channels, len(channels.state.open)):
+                stream = StreamName("capacity-" + account_id)
+                data = snapshots.dump_capacity(channels.state)
+                found.append(Snapshot(stream, channels.version, snapshots.CAPACITY, data))
+                channels.snapshot_version = channels.version
+            if _is_due(present, len(present.state.contacts)):
+                stream = StreamName("presence-" + account_id)
+                data = snapshots.dump_presence(present.state)
+                found.append(Snapshot(stream, present.version, snapshots.PRESENCE, data))
+                present.snapshot_version = present.version
+        return found
+
+
+def _evolved(held: Held[S], evolve: Callable[[S, Any], S], fact: Fact) -> int:
+    held.state = evolve(held.state, fact)
+    held.version += 1
+    return held.version
+
+
+def _unchanged(state: None, _: Fact) -> None:
+    return state
+
+
+def _folded(
+    initial: S, history: History, load: Callable[[bytes], S], evolve: Callable[[S, Any], S]
+) -> Held[S]:
+    held = Held(initial)
+    if history.snapshot is not None:
+        version = history.snapshot.version
+        held = Held(load(history.snapshot.state), version, version)
+    for fact in history.facts:
+        _evolved(held, evolve, fact)
+    return held
+
+
+def _is_due(held: Held[S], size: int) -> bool:
+    return held.version - held.snapshot_version >= max(SNAPSHOT_EVERY, 2 * size)

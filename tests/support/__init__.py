@@ -1,0 +1,1 @@
+"""What tests share: a running system, and builders of facts."""
