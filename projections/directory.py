@@ -1,0 +1,143 @@
+"""What is configured? One row per resource, deleted ones kept as a mark (spec 02)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import Cursor
+from psycopg.rows import DictRow
+
+from domain.resources import kind_of
+from events.base import AccountId
+from events.resources import Changed, Created, Deleted
+from projections.base import Positioned, Projection, columns_of, unnest
+
+_ROW = {
+    "id": "text",
+    "account_id": "text",
+    "kind": "text",
+    "version": "bigint",
+    "body": "text",
+    "created_at": "bigint",
+    "updated_at": "bigint",
+    "position": "bigint",
+}
+_GONE = {"id": "text", "version": "bigint", "updated_at": "bigint", "position": "bigint"}
+_UPSERT = f"""
+    INSERT INTO resource AS old ({", ".join(_ROW)}, deleted)
+    SELECT id, account_id, kind, version, body::jsonb,
+           coalesce(created_at, updated_at), updated_at, position, false
+      FROM {unnest(_ROW)}
+    ON CONFLICT (id) DO UPDATE
+       SET version = EXCLUDED.version, body = EXCLUDED.body, updated_at = EXCLUDED.updated_at,
+           position = EXCLUDED.position, deleted = false,
+           created_at = CASE WHEN old.deleted THEN EXCLUDED.created_at ELSE old.created_at END"""
+_DELETE = f"""
+    UPDATE resource AS old
+       SET deleted = true, version = new.version, updated_at = new.updated_at,
+           position = new.position
+      FROM {unnest(_GONE)} WHERE old.id = new.id"""
+
+
+class Directory(Projection):
+    name = "directory"
+    version = 1
+    tables = ("resource",)
+    ddl = """
+        CREATE TABLE resource (
+            id text PRIMARY KEY, account_id text NOT NULL, kind text NOT NULL,
+            version bigint NOT NULL, body jsonb NOT NULL, created_at bigint NOT NULL,
+            updated_at bigint NOT NULL, position bigint NOT NULL, deleted boolean NOT NULL
+        );
+        CREATE INDEX resource_account_idx ON resource (account_id, kind, id);
+        CREATE INDEX resource_position_idx ON resource (position);
+        CREATE INDEX resource_key_idx ON resource ((body->>'prefix')) WHERE kind = 'api_key';
+    """
+
+    def fold(self, cursor: Cursor[DictRow], facts: Sequence[Positioned]) -> bool:
+        """In the order of the facts: rows of configuration are few, and one may come twice."""
+        rows = [item for item in facts if isinstance(item.fact, Created | Changed | Deleted)]
+        for row in rows:
+            _write(cursor, row)
+        return bool(rows)
+
+
+def _write(cursor: Cursor[DictRow], positioned: Positioned) -> None:
+    position, _, version, _, fact = positioned
+    assert isinstance(fact, Created | Changed | Deleted)
+    row: dict[str, Any] = {
+        "id": fact.id,
+        "version": version,
+        "updated_at": fact.at,
+        "position": position,
+    }
+    if isinstance(fact, Deleted):
+        cursor.execute(_DELETE, columns_of([row], list(_GONE)))
+        return
+    row |= {
+        "account_id": fact.account_id,
+        "kind": kind_of(fact.body),
+        "body": fact.body.model_dump_json(),
+        "created_at": fact.at,
+    }
+    cursor.execute(_UPSERT, columns_of([row], list(_ROW)))
+
+
+# Query
+
+
+def rows_of_account(cursor: Cursor[DictRow], account_id: AccountId) -> list[DictRow]:
+    """Every row of the account, deleted ones too."""
+    return cursor.execute(
+        "SELECT * FROM views.resource WHERE account_id = %s ORDER BY position", (account_id,)
+    ).fetchall()
+
+
+def changed_after(cursor: Cursor[DictRow], position: int, kinds: Sequence[str]) -> list[DictRow]:
+    """Rows of these kinds, of all accounts, that changed after `position`, in order."""
+    return cursor.execute(
+        "SELECT * FROM views.resource WHERE position > %s AND kind = ANY(%s) ORDER BY position",
+        (position, list(kinds)),
+    ).fetchall()
+
+
+def one(cursor: Cursor[DictRow], account_id: AccountId, kind: str, id: str) -> DictRow | None:
+    return cursor.execute(
+        "SELECT * FROM views.resource"
+        " WHERE id = %s AND account_id = %s AND kind = %s AND NOT deleted",
+        (id, account_id, kind),
+    ).fetchone()
+
+
+def page(
+    cursor: Cursor[DictRow],
+    account_id: AccountId,
+    kind: str,
+    filters: dict[str, str],
+    after: str | None,
+    limit: int,
+) -> list[DictRow]:
+    """The account's rows of a kind in the order of their ids (which is that of their making).
+
+    `filters`: member of the body → text that it must equal. `after`: the last id seen.
+    """
+    conditions = ["account_id = %(account_id)s", "kind = %(kind)s", "NOT deleted"]
+    values: dict[str, Any] = {"account_id": account_id, "kind": kind, "limit": limit}
+    for number, (member, wanted) in enumerate(filters.items()):
+        conditions.append(f"body->>%(member_{number})s = %(wanted_{number})s")
+        values |= {f"member_{number}": member, f"wanted_{number}": wanted}
+    if after is not None:
+        conditions.append("id > %(after)s")
+        values["after"] = after
+    statement = (
+        f"SELECT * FROM views.resource WHERE {' AND '.join(conditions)} ORDER BY id LIMIT %(limit)s"
+    )
+    return cursor.execute(statement.encode(), values).fetchall()
+
+
+def keys_by_prefix(cursor: Cursor[DictRow], prefix: str) -> list[DictRow]:
+    """The API keys that begin so; whoever compares the hash decides."""
+    return cursor.execute(
+        "SELECT * FROM views.resource"
+        " WHERE kind = 'api_key' AND body->>'prefix' = %s AND NOT deleted",
+        (prefix,),
+    ).fetchall()

@@ -1,0 +1,216 @@
+"""Why did this call go there? Every fact that concerns a call, in causal order (spec 08, Trace).
+
+The table holds only where the facts are; titles and details are made when somebody reads, so that a
+better wording explains old calls too.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import Cursor
+from psycopg.rows import DictRow
+
+from events.base import Fact
+from events.call import (
+    CallAnswered,
+    CallDialogStarted,
+    CallEnded,
+    CallObserved,
+    CallRevised,
+    CallRinging,
+    CallRouted,
+    ProxyToUser,
+    Reject,
+    RunFlow,
+    SendOut,
+)
+from events.capacity import ChannelsReleased, ChannelsTaken
+from projections.base import Positioned, Projection
+
+
+class Trace(Projection):
+    name = "trace"
+    version = 1
+    tables = ("trace",)
+    ddl = """
+        CREATE TABLE trace (call_id text, position bigint, PRIMARY KEY (call_id, position));
+    """
+
+    def fold(self, cursor: Cursor[DictRow], facts: Sequence[Positioned]) -> bool:
+        found = [
+            (fact.call_id, position)
+            for position, _, _, _, fact in facts
+            if isinstance(fact, _CONCERNS_A_CALL)
+        ]
+        if found:
+            calls, positions = zip(*found, strict=True)
+            cursor.execute(
+                "INSERT INTO trace SELECT * FROM unnest(%b::text[], %b::bigint[])",
+                (list(calls), list(positions)),
+            )
+        return bool(found)
+
+
+_CONCERNS_A_CALL = (
+    CallRouted,
+    CallDialogStarted,
+    CallRinging,
+    CallAnswered,
+    CallEnded,
+    CallRevised,
+    CallObserved,
+    ChannelsTaken,
+    ChannelsReleased,
+)
+
+
+# Query
+
+SELECT = """
+    SELECT stored.notification_id, stored.originator_id, stored.originator_version,
+           stored.topic, stored.state
+      FROM views.trace JOIN events.stored_events AS stored
+        ON stored.notification_id = trace.position
+     WHERE trace.call_id = %s ORDER BY trace.position"""
+"""The stored facts of a call; `steps` makes them readable."""
+
+
+def steps(facts: Sequence[Positioned]) -> list[dict[str, Any]]:
+    """The facts as steps `{seq, ts, dtMs, source, kind, title, detail, outcome, error?, event_id}`.
+
+    `ts` is when it happened (the edge's time for a dialog event), `dtMs` the milliseconds since the
+    step before, which is negative when an edge's clock is behind.
+    """
+    found: list[dict[str, Any]] = []
+    for position, _, _, name, fact in facts:
+        for step in _steps_of(fact):
+            before = found[-1]["ts"] if found else step["ts"]
+            found.append(
+                {
+                    "seq": len(found) + 1,
+                    "ts": step["ts"],
+                    "dtMs": step["ts"] - before,
+                    "source": step["source"],
+                    "kind": step["kind"],
+                    "title": step["title"],
+                    "detail": step.get("detail", {}),
+                    "outcome": step.get("outcome", "ok"),
+                    **({"error": step["error"]} if "error" in step else {}),
+                    "event_id": position,
+                    "event": name,
+                }
+            )
+    return found
+
+
+def _steps_of(fact: Fact) -> list[dict[str, Any]]:
+    match fact:
+        case CallRouted():
+            return _route_steps(fact)
+        case CallDialogStarted():
+            return [_sip(fact.ts, "start", "Edge sent the call on")]
+        case CallRinging():
+            return [_sip(fact.ts, "early", "Ringing", sip_code=fact.sip_code)]
+        case CallAnswered():
+            return [_sip(fact.ts, "answered", "Answered")]
+        case CallEnded():
+            return [_end_step(fact)]
+        case CallRevised():
+            step = _sip(fact.ts, fact.late.value, f"'{fact.late.value}' arrived after the end")
+            step["outcome"] = "late"
+            step["detail"] |= fact.outcome.model_dump(mode="json")
+            return [step]
+        case CallObserved():
+            step = _sip(fact.ts, fact.event.value, f"'{fact.event.value}' arrived before the route")
+            step["outcome"] = "unrouted"
+            step["detail"] |= {"sip_code": fact.sip_code, "cause": fact.cause}
+            return [step]
+        case ChannelsTaken():
+            holds = [f"{dimension.value} {id}" for dimension, id in fact.holds]
+            return [
+                {
+                    "ts": fact.at,
+                    "source": "cac",
+                    "kind": "taken",
+                    "title": f"{len(holds)} channel(s) taken",
+                    "detail": {"holds": holds},
+                }
+            ]
+        case ChannelsReleased():
+            return [
+                {
+                    "ts": fact.at,
+                    "source": "cac",
+                    "kind": "released",
+                    "title": "Channels released",
+                    "detail": {"reason": fact.reason.value},
+                }
+            ]
+    return []
+
+
+def _sip(ts: int, kind: str, title: str, **detail: Any) -> dict[str, Any]:
+    return {"ts": ts, "source": "sip", "kind": kind, "title": title, "detail": detail}
+
+
+def _route_steps(fact: CallRouted) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {
+            "ts": fact.at,
+            "source": "cac" if policy.startswith("limit:") or policy == "admission" else "route",
+            "kind": policy,
+            "title": f"{policy}: {outcome}",
+            "detail": {"what": detail} if detail else {},
+            "outcome": outcome,
+        }
+        for policy, outcome, detail in fact.path
+    ]
+    directive = fact.directive
+    step: dict[str, Any] = {
+        "ts": fact.at,
+        "source": "route",
+        "kind": "decision",
+        "title": f"{fact.direction.value} {fact.from_number} → {fact.to_number}: {_title(fact)}",
+        "detail": directive.model_dump(mode="json"),
+        "outcome": directive.action,
+    }
+    if isinstance(directive, Reject):
+        step["error"] = f"{directive.code} {directive.reason}"
+    return [*found, step]
+
+
+def _title(fact: CallRouted) -> str:
+    match fact.directive:
+        case RunFlow() as flow:
+            return f"run {flow.flow_id} v{flow.flow_version}"
+        case ProxyToUser() as proxy:
+            return f"ring {len(proxy.aors)} device(s) of {proxy.user_id}"
+        case SendOut() as out:
+            return f"send out through {out.trunk_id or 'wholesale'}"
+        case Reject() as reject:
+            return f"reject {reject.code} {reject.reason}"
+
+
+def _end_step(fact: CallEnded) -> dict[str, Any]:
+    outcome = fact.outcome
+    return {
+        "ts": outcome.end_ts,
+        "source": "cdr",
+        "kind": "ended",
+        "title": f"Ended: {outcome.disposition.value}, {outcome.billsec} s billed",
+        "detail": outcome.model_dump(mode="json"),
+        "outcome": outcome.disposition.value,
+    }
+
+
+def ladder(call_id: str, found: Sequence[dict[str, Any]]) -> str:
+    """The steps as text for a terminal."""
+    lines = [f"call {call_id}"]
+    start = found[0]["ts"] if found else 0
+    for step in found:
+        what = step["detail"].get("what", "") if isinstance(step["detail"], dict) else ""
+        mark = "✗" if "error" in step else "│"
+        lines.append(
+            f"{(step['ts'] - start) / 1000:9.3f}s {mark} {step['source']:<6} {step['title']} {what}"
+        )
+    return "\n".join(line.rstrip() for line in lines) + "\n"

@@ -1,0 +1,281 @@
+"""The read models: folded in global order, exactly once, and the same when folded again from 0."""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection, Cursor
+from psycopg.rows import DictRow, dict_row
+
+from commands.partitions import partition_of
+from commands.store import Append
+from domain import directory
+from domain.directory import Directory
+from domain.resources import Author, Claim, change, create, delete
+from events.base import AccountId, CallId, Fact, Millis
+from events.call import CallObserved, CallRevised, CallRinging, DialogEvent, Disposition, Outcome
+from events.presence import (
+    ContactQualified,
+    ContactRefreshed,
+    ContactRegistered,
+    ContactRemoved,
+    RemovalReason,
+)
+from events.webhooks import WebhookTested
+from gateways.ids import new_id
+from gateways.store.events import PgStore
+from gateways.store.projector import Projector, digest, fold_into_shadow, rebuild
+from gateways.store.projector import create as create_tables
+from projections import cdr
+from projections.base import Positioned, Projection
+from projections.catalogue import CATALOGUE
+from projections.cdr import Cdr
+from tests.support.facts import ACCOUNT, START, answered, ended, numbered, released, routed, taken
+
+EPOCHS = {partition_of(ACCOUNT): 1}
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[PgStore]:
+    made = PgStore(database_url, b"k" * 32)
+    made.claim(list(EPOCHS), "test")
+    yield made
+    made.close()
+
+
+def an_account(state: Directory) -> list[Fact]:
+    """An account with two subscriptions to everything."""
+    author = Author(ACCOUNT, "test", START)
+    facts: list[Fact] = []
+    for kind, id, members in (
+        ("account", ACCOUNT, {"name": "Acme"}),
+        ("webhook", new_id("wh"), {"url": "https://one.example/", "secret_ref": "sec_1"}),
+        ("webhook", new_id("wh"), {"url": "https://two.example/", "secret_ref": "sec_2"}),
+        ("sip_user", new_id("us"), {"username": "1001"}),
+    ):
+        made = create(state, author, kind, id, members, lambda name: Claim())
+        for fact in made:
+            directory.evolve(state, fact)  # type: ignore[arg-type]
+        facts += made
+    return facts
+
+
+def a_life(seed: int) -> list[Fact]:
+    """Facts of every kind in a plausible order."""
+    chance = random.Random(seed)
+    state = Directory()
+    facts = an_account(state)
+    webhook, user = (
+        next(id for id in state.rows if id.startswith(prefix)) for prefix in ("wh_", "us_")
+    )
+    author = Author(ACCOUNT, "test", START)
+    calls: list[list[Fact]] = []
+    for number in range(40):
+        call_id = f"{seed}-{number}"
+        life: list[Fact] = [routed(call_id, START + number), taken(call_id, START + number)]
+        if chance.random() < 0.5:
+            life.append(_ringing(call_id, START + 1_000))
+        if chance.random() < 0.7:
+            life.append(answered(call_id))
+        if chance.random() < 0.8:
+            life += [ended(call_id), released(call_id)]
+            if chance.random() < 0.3:
+                life.append(_revised(call_id))
+        calls.append(life)
+    calls.append([_observed(f"{seed}-lost")])
+    calls.append(_contacts(chance))
+    while calls := [life for life in calls if life]:
+        facts.append(chance.choice(calls).pop(0))
+        if chance.random() < 0.05:
+            changed = change(
+                state, author, "sip_user", user, {"dnd": chance.randrange(2)}, None, _no_claim
+            )
+            for fact in changed:
+                directory.evolve(state, fact)  # type: ignore[arg-type]
+            facts += changed
+        if chance.random() < 0.05:
+            facts.append(WebhookTested(account_id=ACCOUNT, at=START, webhook_id=webhook))
+    return facts + delete(state, author, "webhook", webhook, None, False)
+
+
+def _no_claim(name: Any) -> Claim:
+    return Claim()
+
+
+def _ringing(call_id: str, ts: int) -> CallRinging:
+    return CallRinging(
+        account_id=ACCOUNT, at=Millis(ts), call_id=CallId(call_id), ts=Millis(ts), sip_code=180
+    )
+
+
+def _revised(call_id: str) -> CallRevised:
+    outcome = ended(call_id).outcome
+    later = Outcome(**{**outcome.model_dump(), "ring_ts": START + 500})
+    return CallRevised(
+        account_id=ACCOUNT,
+        at=Millis(START + 9_000),
+        call_id=CallId(call_id),
+        late=DialogEvent.EARLY,
+        ts=Millis(START + 500),
+        outcome=later,
+    )
+
+
+def _observed(call_id: str) -> CallObserved:
+    return CallObserved(
+        account_id=ACCOUNT, at=START, call_id=CallId(call_id), event=DialogEvent.END, ts=START
+    )
+
+
+def _contacts(chance: random.Random) -> list[Fact]:
+    facts: list[Fact] = []
+    for number in range(10):
+        about: dict[str, Any] = {
+            "account_id": ACCOUNT,
+            "at": START,
+            "user_id": "us_1",
+            "device_id": f"dev_{number % 3}",
+            "contact": f"sip:1001@192.0.2.{number}",
+            "ts": START + number,
+        }
+        facts.append(ContactRegistered(**about, expires_at=Millis(START + 60_000)))
+        if chance.random() < 0.5:
+            facts.append(ContactRefreshed(**about, expires_at=Millis(START + 600_000)))
+        if chance.random() < 0.5:
+            facts.append(ContactQualified(**about, reachable=False))
+        if chance.random() < 0.5:
+            facts.append(ContactRemoved(**about, reason=RemovalReason.UNREGISTERED))
+    return facts
+
+
+def store_in_pieces(store: PgStore, facts: Sequence[Fact], seed: int) -> Iterator[None]:
+    """Append the facts in batches of random size; a pause after each."""
+    chance, versions, rest = random.Random(seed), {}, list(facts)  # type: ignore[var-annotated]
+    while rest:
+        size = chance.randrange(1, 30)
+        batch, rest = rest[:size], rest[size:]
+        store.append(Append(numbered(*batch, versions=versions), (), EPOCHS))
+        yield
+
+
+def rows(database_url: str, table: str) -> list[DictRow]:
+    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+        return connection.execute(f"SELECT * FROM views.{table}".encode()).fetchall()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_read_model_equals_its_rebuild_from_the_first_fact(
+    store: PgStore, database_url: str, seed: int
+) -> None:
+    projector = Projector(database_url)
+    for _ in store_in_pieces(store, a_life(seed), seed):
+        projector.catch_up()
+    projector.close()
+    with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
+        for projection in CATALOGUE:
+            shadow = f"again_{projection.name}"
+            fold_into_shadow(database_url, projection, shadow)
+            live = digest(connection, "views", projection)
+            assert digest(connection, shadow, projection) == live, projection.name
+            for table in projection.tables:
+                assert rows(database_url, table), f"{table} has no row: the test says nothing"
+
+
+def test_a_rebuilt_read_model_takes_the_place_of_the_live_one(
+    store: PgStore, database_url: str
+) -> None:
+    projector = Projector(database_url)
+    for _ in store_in_pieces(store, a_life(4), 4):
+        projector.catch_up()
+    projector.close()
+    before = sorted(row["call_id"] for row in rows(database_url, "call_cdr"))
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DELETE FROM views.call_cdr")
+    rebuild(database_url, Cdr)
+    assert sorted(row["call_id"] for row in rows(database_url, "call_cdr")) == before
+
+
+class Failing(Projection):
+    """Stops at its third fact."""
+
+    name = "failing"
+    version = 1
+    tables = ("failing",)
+    ddl = "CREATE TABLE failing (position bigint);"
+
+    def fold(self, cursor: Cursor[DictRow], facts: Sequence[Positioned]) -> bool:
+        for fact in facts:
+            if fact.position >= 3:
+                raise ValueError("cannot fold this")
+            cursor.execute("INSERT INTO failing VALUES (%s)", (fact.position,))
+        return True
+
+
+def test_a_fold_that_fails_stops_its_projection_and_no_other(
+    store: PgStore, database_url: str
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        create_tables(connection, "views", Failing)
+    projector = Projector(database_url, [Cdr, Failing])
+    versions: dict[str, int] = {}
+    for batch in ([routed("a"), routed("b")], [routed("c")], [routed("d")]):
+        store.append(Append(numbered(*batch, versions=versions), (), EPOCHS))
+        projector.catch_up()
+    projector.close()
+    assert len(rows(database_url, "call_cdr")) == 4
+    assert [row["position"] for row in rows(database_url, "failing")] == [1, 2]
+    positions = {row["name"]: row for row in rows(database_url, "position")}
+    assert positions["failing"]["position"] == 2
+    assert "cannot fold this" in positions["failing"]["error"]
+    assert positions["cdr"]["position"] == 4
+
+
+def test_two_runners_never_fold_the_same_fact(store: PgStore, database_url: str) -> None:
+    """The second waits for the lock of the first."""
+    first = Projector(database_url)
+    first.catch_up()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        held = connection.execute("SELECT pg_try_advisory_lock(7223, hashtext('views'))").fetchone()
+    assert held == (False,)
+    first.close()
+
+
+def test_the_call_log_is_paged_without_repeating_or_skipping(
+    store: PgStore, database_url: str
+) -> None:
+    facts = [routed(f"call-{number}", START + number // 3) for number in range(20)]
+    store.append(Append(numbered(*facts), (), EPOCHS))
+    projector = Projector(database_url)
+    projector.catch_up()
+    projector.close()
+    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+        seen = list(_pages(connection, ACCOUNT))
+    assert len(seen) == 20
+    assert sorted(seen) == sorted(fact.call_id for fact in facts)
+
+
+def _pages(connection: Connection[DictRow], account_id: AccountId) -> Iterator[str]:
+    after: tuple[int, str] | None = None
+    with connection.cursor() as cursor:
+        while page := cdr.page(cursor, account_id, {}, after, 7):
+            yield from (row["call_id"] for row in page)
+            after = (page[-1]["start_ts"], page[-1]["call_id"])
+
+
+def test_a_call_is_answered_whatever_the_order_of_its_batches(
+    store: PgStore, database_url: str
+) -> None:
+    """The same facts in one page or in one page each give the same row."""
+    life: list[Fact] = [routed("a"), _ringing("a", START + 100), answered("a"), ended("a")]
+    projector = Projector(database_url)
+    versions: dict[str, int] = {}
+    for fact in life:
+        store.append(Append(numbered(fact, versions=versions), (), EPOCHS))
+        projector.catch_up()
+    projector.close()
+    (row,) = rows(database_url, "call_cdr")
+    assert row["answered"] == 1
+    assert row["disposition"] == Disposition.ANSWERED
+    assert row["billsec"] == 5
