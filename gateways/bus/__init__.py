@@ -1,0 +1,1 @@
+"""NATS: commands by request-reply, leases of partitions, streams of events."""

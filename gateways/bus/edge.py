@@ -1,0 +1,113 @@
+"""Edge nodes on the bus: events from JetStream, questions by request-reply (spec 13).
+
+`edge.<node>.event.<type>` is the same as POST /presence/event, `edge.<node>.req.<auth|route>` the
+same as POST /auth and /route. An event is acknowledged after its effect is durable. What can
+never succeed goes to `dlq.<subject>` with the reason and is acknowledged too, so that it blocks
+nobody and is not sent for ever; what cannot succeed now (no worker, no store) is asked for again.
+"""
+
+import asyncio
+import logging
+
+import nats.errors
+import orjson
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.errors import Error as JetStreamError
+
+from commands.store import StoreDown
+from domain.errors import Refusal, Unavailable
+from gateways import metrics
+from gateways.bus.connection import EDGE
+from gateways.edge.control import EdgeControl, decode_json
+from gateways.problems import body_of
+
+log = logging.getLogger("callplane.edge")
+
+DURABLE = "edge-events"
+BATCH = 100
+RETRY_DELAY = 1.0
+"""Seconds after which an event that could not be taken is delivered again."""
+
+
+class EdgeBus:
+    def __init__(self, client: Client, control: EdgeControl) -> None:
+        self._client = client
+        self._jetstream: JetStreamContext = client.jetstream()
+        self._control = control
+        self._answering: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self._client.subscribe("edge.*.req.*", queue="control", cb=self._on_request)
+        while True:
+            try:
+                await self._consume()
+            except (nats.errors.Error, JetStreamError, TimeoutError) as error:
+                log.warning("edge events: %s", str(error) or type(error).__name__)
+                await asyncio.sleep(0.5)
+
+    async def _consume(self) -> None:
+        config = ConsumerConfig(
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=30,
+            max_ack_pending=5_000,
+        )
+        pull = await self._jetstream.pull_subscribe(
+            "edge.*.event.>", durable=DURABLE, stream=EDGE, config=config
+        )
+        while True:
+            try:
+                messages = await pull.fetch(BATCH, timeout=5)
+            except TimeoutError:
+                continue
+            await asyncio.gather(*(self._take(message) for message in messages))
+
+    async def _take(self, message: Msg) -> None:
+        try:
+            _, node, _, kind = message.subject.split(".", 3)
+            body = {**decode_json(message.data), "type": kind}
+            await self._control.event(body, node)
+        except (Unavailable, StoreDown):
+            metrics.EDGE_EVENTS.labels("later").inc()
+            await message.nak(delay=RETRY_DELAY)
+            return
+        except Refusal as refusal:
+            await self._bury(message, refusal.detail)
+        except Exception as error:
+            log.exception("an edge event failed: %s", message.subject)
+            await self._bury(message, repr(error))
+        else:
+            metrics.EDGE_EVENTS.labels("taken").inc()
+        await message.ack()
+
+    async def _bury(self, message: Msg, reason: str) -> None:
+        metrics.EDGE_EVENTS.labels("poison").inc()
+        safe = reason.encode("ascii", "replace").decode().replace("\r", " ").replace("\n", " ")
+        await self._jetstream.publish(
+            f"dlq.{message.subject}", message.data, headers={"Callplane-Reason": safe[:500]}
+        )
+
+    async def _on_request(self, message: Msg) -> None:
+        task = asyncio.create_task(self._answer(message))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _answer(self, message: Msg) -> None:
+        try:
+            _, node, _, kind = message.subject.split(".", 3)
+            body = decode_json(message.data)
+            if kind == "route":
+                answer = await self._control.route(body, node)
+            elif kind == "auth":
+                answer = await self._control.auth(body, node)
+            else:
+                return
+        except Refusal as refusal:
+            answer = {"error": body_of(refusal, message.subject)}
+        except StoreDown:
+            answer = {"error": body_of(Unavailable("the store is away"), message.subject)}
+        if message.reply:
+            await self._client.publish(message.reply, orjson.dumps(answer))

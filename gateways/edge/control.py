@@ -1,0 +1,202 @@
+"""What edges ask: /auth, /route, /presence/event, as functions from a body to an answer.
+
+A body is a mapping as decoded from JSON or a form; a bad member raises `Invalid` naming it. Which
+account a body is about is found here (`Locator`, `Steering`); everything else is decided by the
+account's owner.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import ValidationError
+
+from commands.bans import ReportFailedAuth
+from commands.call import ReportDialog, RouteCall
+from commands.message import Command
+from commands.presence import ReportContact, VerifyDigest
+from domain import digest
+from domain.errors import Fault, Invalid, Refusal
+from domain.rules import faults_of
+from events.base import PLATFORM, AccountId
+from gateways.bus.client import Commander
+from gateways.edge.steering import Steering
+from gateways.locator import Locator
+
+Body = Mapping[str, Any]
+C = TypeVar("C", bound=Command)
+
+MAX_BATCH = 500
+
+
+class EdgeControl:
+    def __init__(
+        self, commander: Commander, locator: Locator, steering: Steering, nonce_secret: str
+    ) -> None:
+        self._commander = commander
+        self._locator = locator
+        self._steering = steering
+        self._nonce_secret = nonce_secret
+
+    # POST /auth, /auth/challenge
+
+    def challenge(self, body: Body) -> dict[str, Any]:
+        realm = body.get("realm")
+        if not isinstance(realm, str) or not realm:
+            raise Invalid("a challenge needs a realm", [Fault("/realm", "is missing")])
+        nonce = digest.make_nonce(self._nonce_secret, int(time.time()))
+        return {"realm": realm, "nonce": nonce, "opaque": "", "algorithm": "MD5", "qop": "auth"}
+
+    async def auth(self, body: Body, peer: str) -> dict[str, Any]:
+        """`{ok: 1, …}` or `{ok: 0, reason, nonce}`; a refusal is reported to the defence."""
+        command = _read(VerifyDigest, body)
+        account_id = self._locator.account_of_login(command.username, command.realm)
+        if account_id is None:
+            await self._locator.look_again()
+            account_id = self._locator.account_of_login(command.username, command.realm)
+        reply = await self._commander.ask(_addressed(command, account_id or PLATFORM))
+        answer = reply.body
+        if not answer["ok"]:
+            answer["nonce"] = digest.make_nonce(self._nonce_secret, int(time.time()))
+            if answer["reason"] != digest.AuthRefusal.STALE:
+                self._report_failure(command, body, peer, answer["reason"])
+        return answer
+
+    def _report_failure(self, command: VerifyDigest, body: Body, peer: str, reason: str) -> None:
+        source = body.get("src_ip") or body.get("srcIp") or peer
+        self._commander.tell(
+            ReportFailedAuth(
+                ip=str(source)[:64],
+                username=command.username,
+                realm=command.realm,
+                reason=reason,
+            )
+        )
+
+    # POST /route
+
+    async def route(self, body: Body, node_id: str) -> dict[str, Any]:
+        command = _read(RouteCall, body)
+        account_id = self._account_to_route(command)
+        if account_id is None:
+            await self._locator.look_again()
+            account_id = self._account_to_route(command) or PLATFORM
+        self._steering.expect(command.call_id, account_id)
+        update = {"account_id": account_id, "node_id": command.node_id or node_id}
+        reply = await self._commander.ask(command.model_copy(update=update))
+        return reply.body
+
+    def _account_to_route(self, command: RouteCall) -> AccountId | None:
+        """A device that proved itself calls for its account; all others call whom they dial."""
+        locator = self._locator
+        if command.device_id and (owner := locator.account_of_row(command.device_id, "sip_device")):
+            return owner
+        if command.auth_user and (
+            owner := locator.logins.get((command.auth_user, command.from_domain or ""))
+        ):
+            return owner
+        trunk = locator.account_of_row(command.trunk_id or "", "sip_trunk")
+        return (
+            locator.account_of_number(command.to, trunk)
+            or trunk
+            or locator.domains.get((command.to_domain or "").lower())
+            or locator.domains.get((command.from_domain or "").lower())
+        )
+
+    # POST /presence/event
+
+    async def events(self, body: Body, node_id: str) -> dict[str, Any]:
+        """One event, or a batch `{events: […]}` with a result per event."""
+        if "events" not in body:
+            return await self.event(body, node_id)
+        events = body["events"]
+        if not isinstance(events, list) or len(events) > MAX_BATCH:
+            detail = f"is not a list of at most {MAX_BATCH} events"
+            raise Invalid("the batch is not valid", [Fault("/events", detail)])
+        results = await asyncio.gather(
+            *(self._one_of(number, event, node_id) for number, event in enumerate(events))
+        )
+        return {"ok": int(all(result["ok"] for result in results)), "results": results}
+
+    async def _one_of(self, number: int, event: Any, node_id: str) -> dict[str, Any]:
+        try:
+            if not isinstance(event, dict):
+                raise Invalid("an event is an object", [Fault("", "is not an object")])
+            return await self.event(event, node_id)
+        except Refusal as refusal:
+            return _failed(refusal, number)
+
+    async def event(self, body: Body, node_id: str) -> dict[str, Any]:
+        match body.get("type"):
+            case "register":
+                return await self._contact(body, node_id)
+            case "dialog":
+                return await self._dialog(body)
+            case other:
+                detail = f"is {other!r}, not register or dialog"
+                raise Invalid("the event is not valid", [Fault("/type", detail)])
+
+    async def _contact(self, body: Body, node_id: str) -> dict[str, Any]:
+        command = _read(ReportContact, {"nodeId": node_id, **_timed(body)})
+        account_id = command.account_id
+        if account_id == PLATFORM:
+            account_id = await self._account_of_contact(command)
+        reply = await self._commander.ask(_addressed(command, account_id))
+        return reply.body
+
+    async def _account_of_contact(self, command: ReportContact) -> AccountId:
+        found = self._locator.account_of_login(command.username, command.realm)
+        if found is None:
+            await self._locator.look_again()
+            found = self._locator.account_of_login(command.username, command.realm)
+        if found is None:
+            detail = "names no device, and there is no accountId"
+            raise Invalid("the event is not valid", [Fault("/realm", detail)])
+        return found
+
+    async def _dialog(self, body: Body) -> dict[str, Any]:
+        """The call's account is known from its route request; an event of a call that nobody has
+        routed is kept for the platform until somebody does."""
+        command = _read(ReportDialog, _timed(body))
+        account_id = await self._steering.account_of(command.call_id) or command.account_id
+        reply = await self._commander.ask(_addressed(command, account_id))
+        if moved := reply.body.get("moved"):
+            self._steering.learn(command.call_id, moved)
+            reply = await self._commander.ask(_addressed(command, moved))
+        return {"ok": reply.body["ok"]}
+
+
+def _read(kind: type[C], body: Body) -> C:
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        raise Invalid("the request is not valid", faults_of(error)) from None
+
+
+def _addressed(command: C, account_id: AccountId) -> C:
+    return command.model_copy(update={"account_id": account_id})
+
+
+def _timed(body: Body) -> Body:
+    return body if body.get("ts") else {**body, "ts": int(time.time() * 1000)}
+
+
+def _failed(refusal: Refusal, number: int) -> dict[str, Any]:
+    errors = [
+        {"pointer": f"/events/{number}{fault.pointer}", "detail": fault.detail}
+        for fault in refusal.faults
+    ]
+    return {"ok": 0, "detail": refusal.detail, "errors": errors}
+
+
+def decode_json(data: bytes) -> Body:
+    """A JSON object, or Invalid."""
+    try:
+        body = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise Invalid("the body is not a JSON object")
+    return body

@@ -1,0 +1,1 @@
+"""HTTP, a folder per audience: `control` for edges, `v1` for integrators."""

@@ -1,0 +1,197 @@
+"""Endpoints that take JSON and forms alike, on bare ASGI.
+
+The edge control plane answers thousands of requests a second; a Litestar handler with its
+dependency injection costs more than a routing decision, so these are ASGI handlers inside a
+Litestar app, which still owns paths, lifespan and settings. Every refusal becomes problem+json
+here.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import orjson
+from litestar import asgi
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import Receive, Scope, Send
+
+from commands.store import StoreDown
+from domain.errors import Fault, Invalid, Refusal, Unavailable
+from gateways import problems
+from gateways.edge.control import decode_json
+
+log = logging.getLogger("callplane.http")
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+TEXT = "text/plain; charset=utf-8"
+NDJSON = "application/x-ndjson"
+
+
+@dataclass(slots=True)
+class Request:
+    """A request as a handler needs it."""
+
+    method: str
+    path: str
+    peer: str
+    headers: dict[str, str]
+    """Lower-case names; of a repeated header the last value."""
+    raw_query: bytes
+    body: bytes = b""
+    _query: dict[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def query(self) -> dict[str, str]:
+        if self._query is None:
+            self._query = dict(_pairs(self.raw_query))
+        return self._query
+
+    def members(self) -> Mapping[str, Any]:
+        """The body as a mapping, from JSON or a form; the query's members for what it lacks."""
+        media_type = self.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+        if media_type == FORM:
+            body: Mapping[str, Any] = _form(self.body)
+        elif media_type == JSON or media_type.endswith("+json"):
+            body = decode_json(self.body)
+        else:
+            raise problems.UnsupportedMediaType(f"{media_type} is neither JSON nor a form")
+        return {**self.query, **body} if self.raw_query else body
+
+
+class Answer(NamedTuple):
+    """What a handler returns. `body` is encoded as JSON unless it is bytes."""
+
+    body: Any
+    status: int = 200
+    media_type: str = JSON
+    headers: Mapping[str, str] = {}
+
+
+Handle = Callable[[Request], Awaitable[Answer]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Endpoint(NamedTuple):
+    path: str
+    serve: Asgi
+    is_mount: bool
+    """Whether it answers for everything below `path` too."""
+
+    def handler(self) -> ASGIRouteHandler:
+        """The same inside a Litestar app."""
+        return asgi(self.path, is_mount=self.is_mount, copy_scope=False)(self.serve)
+
+
+def fast_paths(app: Asgi, endpoints: Iterable[Endpoint]) -> Asgi:
+    """`app`, but what is asked thousands of times a second does not go through its router and
+    middleware, which together cost as much as a routing decision."""
+    table = {one.path: one.serve for one in endpoints if not one.is_mount}
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        await table.get(scope.get("path", ""), app)(scope, receive, send)
+
+    return dispatch
+
+
+def endpoint(
+    path: str,
+    handlers: Mapping[str, Handle],
+    max_body: int,
+    on_refused: Callable[[Request, Refusal], None] = lambda request, refusal: None,
+    *,
+    is_mount: bool = False,
+) -> Endpoint:
+    """What answers at `path`: method → handler."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        request = _request(scope)
+        try:
+            handle = handlers.get(request.method)
+            if handle is None:
+                allowed = ", ".join(sorted(handlers))
+                raise problems.MethodNotAllowed(f"{request.path} takes {allowed}")
+            if request.method not in ("GET", "DELETE", "HEAD"):
+                request.body = await _read(scope, receive, request, max_body)
+            answer = await handle(request)
+        except Refusal as refusal:
+            on_refused(request, refusal)
+            answer = _refused(refusal, request, handlers)
+        except StoreDown:
+            answer = _refused(Unavailable("the store does not answer"), request, handlers)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            answer = _refused(Refusal("something went wrong inside"), request, handlers)
+        await _send(send, answer)
+
+    return Endpoint(path, serve, is_mount)
+
+
+def _request(scope: Scope) -> Request:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    client = scope.get("client")
+    return Request(
+        method=str(scope.get("method", "GET")),
+        path=scope["path"],
+        peer=client[0] if client else "",
+        headers=headers,
+        raw_query=scope.get("query_string", b""),
+    )
+
+
+async def _read(scope: Scope, receive: Receive, request: Request, limit: int) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > limit:
+        raise problems.TooLarge(f"the body is larger than {limit} bytes")
+    message = await receive()
+    body: bytes = message.get("body", b"")  # type: ignore[assignment]
+    while message.get("more_body", False):
+        message = await receive()
+        body += message.get("body", b"")  # type: ignore[operator]
+        if len(body) > limit:
+            raise problems.TooLarge(f"the body is larger than {limit} bytes")
+    return body
+
+
+def _refused(refusal: Refusal, request: Request, handlers: Mapping[str, Handle]) -> Answer:
+    headers = problems.headers_of(refusal)
+    if isinstance(refusal, problems.MethodNotAllowed):
+        headers["Allow"] = ", ".join(sorted(handlers))
+    return Answer(
+        problems.body_of(refusal, request.path),
+        problems.status_of(refusal).code,
+        problems.MEDIA_TYPE,
+        headers,
+    )
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    body = answer.body if isinstance(answer.body, bytes) else orjson.dumps(answer.body)
+    headers = [
+        (b"content-type", answer.media_type.encode()),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    for name, value in answer.headers.items():
+        headers.append((name.lower().encode(), value.encode("latin-1", "replace")))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _pairs(data: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(data.decode(), keep_blank_values=True, errors="strict", max_num_fields=500)
+    except (UnicodeDecodeError, ValueError) as error:
+        raise Invalid(f"the form is not readable: {error}") from None
+
+
+def _form(data: bytes) -> dict[str, Any]:
+    """A form as a mapping; `events`, the only member that is not flat, is JSON inside."""
+    body: dict[str, Any] = dict(_pairs(data))
+    if "events" in body:
+        try:
+            body["events"] = orjson.loads(body["events"])
+        except orjson.JSONDecodeError:
+            raise Invalid("the form is not valid", [Fault("/events", "is not JSON")]) from None
+    return body

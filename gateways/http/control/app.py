@@ -1,0 +1,217 @@
+"""The edge control plane's paths: who may come in, and which function answers."""
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from commands.bans import ReportRefusedAccess
+from commands.capacity import ResetCapacity
+from domain.errors import Fault, Forbidden, Invalid, NotFound, Refusal
+from events.base import AccountId, CallId
+from gateways.access import PREFIX_LENGTH, Gate, Principal, match_key
+from gateways.addresses import Network, client_address
+from gateways.bus.client import Commander
+from gateways.edge.control import EdgeControl
+from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
+from gateways.http.traces import trace_answer
+from gateways.locator import Locator
+from gateways.problems import NotImplementedHere, Unauthenticated
+from gateways.store.reader import Reader
+from projections import channels, directory
+
+
+@dataclass(slots=True)
+class ControlPlane:
+    """What the handlers need."""
+
+    edge: EdgeControl
+    commander: Commander
+    locator: Locator
+    reader: Reader
+    gate: Gate
+    trusted_proxies: tuple[Network, ...]
+    api_url: str
+    max_body: int
+
+    def endpoints(self) -> list[Endpoint]:
+        """Every path of this service but health and metrics."""
+        node, operator = self._for_nodes, self._for_operators
+        paths: dict[str, dict[str, Handle]] = {
+            "/auth": {"POST": node(self._auth)},
+            "/auth/challenge": {"POST": node(self._challenge)},
+            "/route": {"POST": node(self._route)},
+            "/presence/event": {"POST": node(self._event)},
+            "/cac": {"GET": operator(self._usage)},
+            "/cac/reset": {"POST": operator(self._reset)},
+        }
+        found = [endpoint(path, way, self.max_body, self._refused) for path, way in paths.items()]
+        trace = {"GET": operator(self._trace)}
+        found.append(endpoint("/calls", trace, self.max_body, self._refused, is_mount=True))
+        elsewhere = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), self._elsewhere)
+        found.append(endpoint("/v1", elsewhere, self.max_body, is_mount=True))
+        return found
+
+    # Who may come in
+
+    def _for_nodes(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
+        async def gated(request: Request) -> Answer:
+            return await handle(request, self._node(request))
+
+        return gated
+
+    def _for_operators(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
+        async def gated(request: Request) -> Answer:
+            return await handle(request, self._operator(request))
+
+        return gated
+
+    def _node(self, request: Request) -> Principal:
+        """A trusted address or a node's token."""
+        if principal := self.gate.node(self._address(request)):
+            return principal
+        token = request.headers.get("x-node-token")
+        if token is None:
+            raise Unauthenticated("an edge node shows x-node-token or comes from a trusted address")
+        return self._key(token, "node")
+
+    def _operator(self, request: Request) -> Principal:
+        """The admin, an API key, or a node. A credential that is shown has to be good."""
+        if principal := self.gate.admin(request.headers.get("x-admin-token")):
+            return principal
+        if key := request.headers.get("x-api-key"):
+            return self._key(key, "sk")
+        return self._node(request)
+
+    def _key(self, key: str, kind: str) -> Principal:
+        known = self.locator.keys.get(key[:PREFIX_LENGTH], {})
+        candidates = [(id, row.account_id, row.body) for id, row in known.items()]
+        principal = match_key(key, candidates, kind)
+        if principal is None:
+            raise Unauthenticated("the key is unknown, revoked or expired")
+        return principal
+
+    def _address(self, request: Request) -> str:
+        forwarded = request.headers.get("x-forwarded-for")
+        return client_address(request.peer, [forwarded] if forwarded else [], self.trusted_proxies)
+
+    def _refused(self, request: Request, refusal: Refusal) -> None:
+        """A refused caller is an event."""
+        if isinstance(refusal, Unauthenticated | Forbidden):
+            status = 401 if isinstance(refusal, Unauthenticated) else 403
+            self.commander.tell(
+                ReportRefusedAccess(
+                    ip=self._address(request)[:64] or "unknown",
+                    path=request.path.replace(" ", "%20")[:255],
+                    status=status,
+                )
+            )
+
+    # What answers
+
+    async def _auth(self, request: Request, node: Principal) -> Answer:
+        answer = await self.edge.auth(request.members(), self._address(request))
+        return Answer(answer, 200 if answer["ok"] else 401)
+
+    async def _challenge(self, request: Request, node: Principal) -> Answer:
+        return Answer(self.edge.challenge(request.members()))
+
+    async def _route(self, request: Request, node: Principal) -> Answer:
+        return Answer(await self.edge.route(request.members(), self._node_id(request, node)))
+
+    async def _event(self, request: Request, node: Principal) -> Answer:
+        return Answer(await self.edge.events(request.members(), self._node_id(request, node)))
+
+    def _node_id(self, request: Request, node: Principal) -> str:
+        return request.headers.get("x-node-id") or node.id
+
+    async def _usage(self, request: Request, who: Principal) -> Answer:
+        account_id = self._account(request.query, who)
+        await self.reader.caught_up("channels")
+        calls = await self.reader.query(lambda cursor: channels.open_calls(cursor, account_id))
+        rows = await self.reader.query(lambda cursor: directory.rows_of_account(cursor, account_id))
+        if not any(row["kind"] == "account" for row in rows):
+            raise NotFound(f"no account {account_id}")
+        return Answer(usage(account_id, calls, rows))
+
+    async def _reset(self, request: Request, who: Principal) -> Answer:
+        body = request.members()
+        account_id = self._account(body, who)
+        force = str(body.get("force", "0")).lower() in ("1", "true")
+        reply = await self.commander.ask(ResetCapacity(account_id=account_id, force=force))
+        await self.reader.caught_up("channels", reply.position)
+        return Answer(reply.body)
+
+    async def _trace(self, request: Request, who: Principal) -> Answer:
+        call_id, _, action = request.path.removeprefix("/calls").strip("/").rpartition("/")
+        if action != "trace" or not call_id:
+            raise NotFound(f"no {request.path}")
+        who.require("cdr")
+        return await trace_answer(
+            self.reader,
+            CallId(unquote(call_id)),
+            who.account_id,
+            request.query.get("format", "json"),
+        )
+
+    async def _elsewhere(self, request: Request) -> Answer:
+        raise NotImplementedHere(f"the public API answers at {self.api_url}")
+
+    def _account(self, members: Mapping[str, Any], who: Principal) -> AccountId:
+        """The account asked about; a key speaks for its own only, others do not exist for it."""
+        asked = members.get("accountId")
+        if not isinstance(asked, str) or not asked:
+            raise Invalid("which account?", [Fault("/accountId", "is missing")])
+        if who.account_id is not None:
+            who.require("limits")
+            if not hmac.compare_digest(asked.encode(), who.account_id.encode()):
+                raise NotFound(f"no account {asked}")
+        return AccountId(asked)
+
+
+def usage(
+    account_id: AccountId, calls: list[dict[str, Any]], rows: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The answer to GET /cac: counters of what is in use or limited for the account, and the
+    calls."""
+    bodies = {row["id"]: row["body"] for row in rows if not row["deleted"]}
+    used: dict[tuple[str, str], int] = {
+        ("account_in", account_id): 0,
+        ("account_out", account_id): 0,
+    }
+    for call in calls:
+        for dimension, id in call["holds"]:
+            used[dimension, id] = used.get((dimension, id), 0) + 1
+    member = {
+        "account_in": "max_in",
+        "account_out": "max_out",
+        "user": "max_simultaneous",
+        "did": "max_channels",
+        "trunk": "max_channels",
+    }
+    return {
+        "accountId": account_id,
+        "counters": [
+            {
+                "dimension": dimension,
+                "id": id,
+                "used": count,
+                "limit": bodies.get(id, {}).get(member[dimension]),
+            }
+            for (dimension, id), count in sorted(used.items())
+        ],
+        "windows": [],
+        "calls": [
+            {
+                "callId": call["call_id"],
+                "direction": call["direction"],
+                "from": call["from_num"],
+                "to": call["to_num"],
+                "since": call["since"],
+                "state": call["state"],
+                "holds": [{"dimension": dimension, "id": id} for dimension, id in call["holds"]],
+            }
+            for call in calls
+        ],
+    }

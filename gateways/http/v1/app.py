@@ -1,0 +1,83 @@
+"""The public API as a Litestar app."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from litestar import Litestar, Request, Response, Router, get
+from litestar.config.response_cache import ResponseCacheConfig
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme, Server
+from pydantic import BaseModel, Field
+
+from gateways.http.asgi import Endpoint
+from gateways.http.failures import PROBLEM_HANDLERS
+from gateways.http.v1 import calls, collections, keys, webhooks
+from gateways.http.v1.collections import COLLECTIONS
+from gateways.http.v1.context import PUBLIC, Caller, Context, authorise, provide_caller
+from gateways.http.v1.openapi import to_3_0
+from gateways.http.v1.operation import operation
+
+
+class WhoAmI(BaseModel):
+    accountId: str = Field(examples=["acc_01jf18ah3jeb5w6dfp27sgjsbt"])  # noqa: N815 - the contract
+    scopes: list[str] = Field(examples=[["cdr", "numbers"]])
+    via: str = Field(examples=["key"], description="key or session")
+
+
+@get("/whoami", **operation("whoAmI", "Whom this credential speaks for"), tags=["Keys"])
+async def whoami(caller: Caller) -> WhoAmI:
+    scopes = sorted(caller.principal.scopes)
+    return WhoAmI(accountId=caller.account_id, scopes=scopes, via=caller.principal.via)
+
+
+@get("/openapi.json", opt={PUBLIC: True}, include_in_schema=False)
+async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
+    document = to_3_0(request.app.openapi_schema.to_schema())
+    return Response(orjson.dumps(document), media_type="application/json")
+
+
+def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body: int) -> Litestar:
+    """The app; `others` are its endpoints outside /v1 (health)."""
+
+    async def provide_context() -> Context:
+        return context
+
+    routers = [calls.router(), keys.router(), webhooks.router()]
+    routers += [collections.router(one) for one in COLLECTIONS]
+    v1 = Router(
+        "/v1",
+        route_handlers=[whoami, openapi, *routers],
+        guards=[authorise],
+        dependencies={
+            "context": Provide(provide_context),
+            "caller": Provide(provide_caller, sync_to_thread=False),
+        },
+        request_max_body_size=max_body,
+    )
+    app = Litestar(
+        [v1, *(other.handler() for other in others)],
+        exception_handlers=PROBLEM_HANDLERS,
+        openapi_config=OpenAPIConfig(
+            title="Callplane API",
+            version="1",
+            description="Control plane for telephony. Account and scopes come from the credential.",
+            servers=[Server(url=server_url)],
+            components=Components(
+                security_schemes={
+                    "apiKey": SecurityScheme(
+                        type="apiKey", name="x-api-key", security_scheme_in="header"
+                    ),
+                    "bearer": SecurityScheme(type="http", scheme="bearer"),
+                }
+            ),
+            security=[{"apiKey": []}, {"bearer": []}],
+            path=None,
+            render_plugins=[],
+        ),
+        response_cache_config=ResponseCacheConfig(),
+        logging_config=None,
+    )
+    app.state.context = context
+    return app

@@ -1,0 +1,89 @@
+"""What the handlers of /v1 share: who asks, and what they may use."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from domain.errors import Invalid
+from events.base import AccountId
+from gateways.access import PREFIX_LENGTH, Principal, match_key
+from gateways.bus.client import Commander
+from gateways.problems import Unauthenticated
+from gateways.provisioning import Provisioner
+from gateways.store.reader import Reader
+from projections import directory
+
+SCOPE = "scope"
+"""Name of a handler's option: the scope that it needs. None: any good credential."""
+PUBLIC = "public"
+"""Name of a handler's option: no credential is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    commander: Commander
+    reader: Reader
+    provisioner: Provisioner
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The account that a request is about, and the principal who asks."""
+
+    account_id: AccountId
+    principal: Principal
+
+    @property
+    def id(self) -> str:
+        return self.principal.id
+
+
+async def authorise(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """A guard on every handler: a good key, with the scope that the handler names."""
+    if handler.opt.get(PUBLIC):
+        return
+    context: Context = connection.app.state.context
+    principal = await _principal(connection, context.reader)
+    if scope := handler.opt.get(SCOPE):
+        principal.require(scope)
+    assert principal.account_id is not None, "a key belongs to an account"
+    connection.state.caller = Caller(principal.account_id, principal)
+
+
+async def _principal(connection: ASGIConnection[Any, Any, Any, Any], reader: Reader) -> Principal:
+    """Asked of the store for each request, so that a revocation counts at once everywhere."""
+    key = connection.headers.get("x-api-key")
+    if key is None:
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        key = token.strip() if scheme.lower() == "bearer" else None
+    if not key:
+        raise Unauthenticated("show an API key in x-api-key or as a bearer token")
+    prefix = key[:PREFIX_LENGTH]
+    rows = await reader.query(lambda cursor: directory.keys_by_prefix(cursor, prefix))
+    principal = match_key(key, [(r["id"], r["account_id"], r["body"]) for r in rows], "sk")
+    if principal is None:
+        raise Unauthenticated("the key is unknown, revoked or expired")
+    return principal
+
+
+def provide_caller(scope: Any) -> Caller:
+    caller: Caller = scope["state"]["caller"]
+    return caller
+
+
+def version_from(if_match: str | None) -> int | None:
+    """The version in an `If-Match` header; None when there is none or it is `*`."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    text = if_match.strip().removeprefix("W/").strip('"')
+    if not text.isdigit():
+        raise Invalid("If-Match does not hold an ETag of ours")
+    return int(text)
+
+
+def etag(version: int) -> str:
+    return f'"{version}"'

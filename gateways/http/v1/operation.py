@@ -1,0 +1,53 @@
+"""How an operation of /v1 describes itself: its scope and its errors are in the API document."""
+
+from typing import Any
+
+from litestar.openapi.datastructures import ResponseSpec
+from pydantic import BaseModel, Field
+
+from gateways import problems
+from gateways.http.v1.context import SCOPE
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Bad Request"])
+    status: int = Field(examples=[400])
+    detail: str = Field(examples=["the did is not valid"])
+    instance: str = Field(examples=["/v1/numbers"])
+    errors: list[dict[str, str]] | None = Field(
+        default=None, examples=[[{"pointer": "/e164", "detail": "not a telephone number"}]]
+    )
+
+
+PROBLEMS = {
+    status: ResponseSpec(
+        Problem,
+        description=text,
+        media_type=problems.MEDIA_TYPE,
+        generate_examples=False,
+    )
+    for status, text in {
+        400: "A member is not valid; `errors` names it",
+        401: "No credential, or one that is unknown, revoked or expired",
+        403: "The credential lacks the scope",
+        404: "No such thing in this account",
+        409: "Contradicts what exists",
+        412: "The row has changed since it was read",
+        503: "Try again in a moment",
+    }.items()
+}
+
+
+def operation(id: str, summary: str, scope: str | None = None) -> dict[str, Any]:
+    """Arguments of a Litestar handler: name, summary, needed scope, error responses."""
+    needs = f"Needs the scope `{scope}`." if scope else "Any API key may use it."
+    return {
+        "operation_id": id,
+        "summary": summary,
+        "description": f"{summary}. {needs}",
+        "opt": {SCOPE: scope} if scope else {},
+        "responses": PROBLEMS,
+    }

@@ -1,0 +1,27 @@
+"""Cursors: where a page ended, opaque to the client."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+import orjson
+
+from domain.errors import Fault, Invalid
+
+
+def encode(*key: Any) -> str:
+    return urlsafe_b64encode(orjson.dumps(key)).decode().rstrip("=")
+
+
+def decode(cursor: str | None, *types: type) -> list[Any] | None:
+    """The key that `encode` was given; None without a cursor. Raises Invalid for a foreign one."""
+    if cursor is None:
+        return None
+    try:
+        key = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        good = isinstance(key, list) and len(key) == len(types)
+        good = good and all(type(part) is kind for part, kind in zip(key, types, strict=True))
+    except ValueError:
+        good = False
+    if not good:
+        raise Invalid("no such page", [Fault("/cursor", "is not a cursor of this list")])
+    return list(key)

@@ -1,0 +1,26 @@
+"""New identifiers: TypeIDs, a prefix and a UUIDv7 in Crockford base32."""
+
+from typeid import TypeID
+
+PREFIXES = {
+    "account": "acc",
+    "sip_domain": "dom",
+    "sip_user": "us",
+    "sip_device": "dev",
+    "did": "did",
+    "extension": "ext",
+    "sip_trunk": "tr",
+    "outbound_route": "route",
+    "time_schedule": "sch",
+    "queue": "q",
+    "agent_queue_assignment": "aqa",
+    "call_flow": "flow",
+    "voicemail": "vm",
+    "webhook": "wh",
+    "api_key": "key",
+}
+"""Kind of row → prefix (spec 01)."""
+
+
+def new_id(prefix: str) -> str:
+    return str(TypeID(prefix=prefix))

@@ -1,0 +1,101 @@
+"""The one table from refusals to HTTP, and their form (RFC 9457, application/problem+json)."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from domain.errors import (
+    Conflict,
+    Fault,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    Refusal,
+    Unavailable,
+)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = 1
+"""Seconds after which an Unavailable may be tried again."""
+
+
+class Unauthenticated(Refusal):
+    """No credential, or one that is unknown, revoked or expired."""
+
+
+class TooLarge(Refusal):
+    """The body is larger than what is taken."""
+
+
+class UnsupportedMediaType(Refusal):
+    """The body is neither JSON nor a form."""
+
+
+class MethodNotAllowed(Refusal):
+    """The path exists, but not for this method."""
+
+
+class NotImplementedHere(Refusal):
+    """Another service answers this path."""
+
+
+class Status(NamedTuple):
+    code: int
+    title: str
+
+
+STATUS: dict[type[Refusal], Status] = {
+    Invalid: Status(400, "Bad Request"),
+    Unauthenticated: Status(401, "Unauthorized"),
+    Forbidden: Status(403, "Forbidden"),
+    NotFound: Status(404, "Not Found"),
+    MethodNotAllowed: Status(405, "Method Not Allowed"),
+    Conflict: Status(409, "Conflict"),
+    PreconditionFailed: Status(412, "Precondition Failed"),
+    TooLarge: Status(413, "Payload Too Large"),
+    UnsupportedMediaType: Status(415, "Unsupported Media Type"),
+    NotImplementedHere: Status(501, "Not Implemented"),
+    Unavailable: Status(503, "Service Unavailable"),
+}
+INTERNAL = Status(500, "Internal Server Error")
+_BY_NAME = {kind.__name__: kind for kind in STATUS}
+
+
+def refusal_from(error: dict[str, Any]) -> Refusal:
+    """The refusal that a worker sent over the bus."""
+    kind = _BY_NAME.get(error["kind"])
+    if kind is None:
+        return Refusal("something went wrong inside; it is in the log")
+    faults = [Fault(pointer, detail) for pointer, detail in error["faults"]]
+    return kind(error["detail"], faults)
+
+
+def status_of(refusal: Refusal) -> Status:
+    return STATUS.get(type(refusal), INTERNAL)
+
+
+def headers_of(refusal: Refusal) -> dict[str, str]:
+    if isinstance(refusal, Unavailable):
+        return {"Retry-After": str(RETRY_AFTER)}
+    if isinstance(refusal, Unauthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="callplane"'}
+    return {}
+
+
+def body_of(refusal: Refusal, instance: str) -> dict[str, Any]:
+    """The problem's members; `errors` names each bad member by a JSON pointer."""
+    code, title = status_of(refusal)
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title,
+        "status": code,
+        "detail": refusal.detail,
+        "instance": instance,
+    }
+    if refusal.faults:
+        body["errors"] = _errors(refusal.faults)
+    return body
+
+
+def _errors(faults: Iterable[Fault]) -> list[dict[str, str]]:
+    return [{"pointer": fault.pointer, "detail": fault.detail} for fault in faults]

@@ -1,0 +1,221 @@
+"""Writing configuration: what comes in clear is hashed or sealed here, before anybody else sees it.
+
+Used by /v1 and by `callplane apply` alike. A row's write-only members (`password`, `ha1`,
+`secret`) never reach a command: they become references into the encrypted store.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from commands.message import Command
+from commands.resources import ChangeRow, CreateRow, DeleteRow, Kind
+from domain import digest
+from domain.digest import Credential
+from domain.errors import Fault, Invalid, NotFound
+from domain.rules import faults_of
+from events.base import AccountId
+from gateways.access import SCOPES, new_key
+from gateways.addresses import Network, lies_in
+from gateways.bus.client import Commander
+from gateways.ids import PREFIXES, new_id
+from gateways.store.reader import Reader
+from gateways.store.secrets import Vault
+from gateways.webhooks.signature import new_secret
+from projections import directory
+
+C = TypeVar("C", bound=Command)
+
+
+class Written(NamedTuple):
+    """A row that was written, how far the store was then, and what is shown this once."""
+
+    id: str
+    position: int
+    revealed: dict[str, str]
+
+
+class Provisioner:
+    def __init__(
+        self,
+        commander: Commander,
+        reader: Reader,
+        vault: Vault,
+        insecure_webhooks: tuple[Network, ...],
+    ) -> None:
+        self._commander = commander
+        self._reader = reader
+        self._vault = vault
+        self._insecure_webhooks = insecure_webhooks
+
+    async def create(
+        self,
+        account_id: AccountId,
+        kind: Kind,
+        members: Mapping[str, Any],
+        by: str,
+        id: str | None = None,
+    ) -> Written:
+        """Make a row; returns when the read model shows it."""
+        members, revealed = await self._sealed(account_id, kind, dict(members), {})
+        row_id = id or new_id(PREFIXES[kind])
+        command = _built(
+            CreateRow, account_id=account_id, kind=kind, id=row_id, by=by, members=members
+        )
+        reply = await self._commander.ask(command)
+        await self._reader.caught_up("directory", reply.position)
+        return Written(row_id, reply.position, revealed)
+
+    async def change(
+        self,
+        account_id: AccountId,
+        kind: Kind,
+        id: str,
+        patch: Mapping[str, Any],
+        by: str,
+        if_version: int | None = None,
+    ) -> Written:
+        """Merge `patch` into a row; returns when the read model shows it."""
+        before = await self._reader.query(
+            lambda cursor: directory.one(cursor, account_id, kind, id)
+        )
+        if before is None:
+            raise NotFound(f"no {kind} {id}")
+        patch, revealed = await self._sealed(account_id, kind, dict(patch), before["body"])
+        reply = await self._commander.ask(
+            ChangeRow(
+                account_id=account_id, kind=kind, id=id, by=by, patch=patch, if_version=if_version
+            )
+        )
+        await self._reader.caught_up("directory", reply.position)
+        return Written(id, reply.position, revealed)
+
+    async def delete(
+        self,
+        account_id: AccountId,
+        kind: Kind,
+        id: str,
+        by: str,
+        if_version: int | None = None,
+        force: bool = False,
+    ) -> Written:
+        reply = await self._commander.ask(
+            DeleteRow(
+                account_id=account_id, kind=kind, id=id, by=by, if_version=if_version, force=force
+            )
+        )
+        await self._reader.caught_up("directory", reply.position)
+        return Written(id, reply.position, {})
+
+    async def _sealed(
+        self, account_id: AccountId, kind: Kind, members: dict[str, Any], before: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """The members without anything in clear, and what is to be shown once."""
+        match kind:
+            case "sip_device":
+                return await self._device(account_id, members, before), {}
+            case "sip_trunk":
+                return await self._trunk(account_id, members), {}
+            case "webhook":
+                return await self._webhook(account_id, members, before)
+            case "api_key":
+                return _key(members, before)
+        return members, {}
+
+    async def _device(
+        self, account_id: AccountId, members: dict[str, Any], before: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The password's hashes go into the store; they hold for this login and realm only."""
+        members.pop("credential_ref", None)
+        password = members.pop("password", None)
+        hashes = {name: members.pop(name, None) for name in ("ha1", "ha1b", "ha1_sha256")}
+        login = {**before, **members}
+        moved = any(
+            before.get(member) not in (None, login.get(member))
+            for member in ("auth_username", "realm")
+        )
+        if password is not None:
+            _must_be_text("/password", password)
+            credential = digest.credential(
+                str(login.get("auth_username")), str(login.get("realm")), password
+            )
+        elif hashes["ha1"] is not None:
+            credential = Credential(**{n: _hash(f"/{n}", h) for n, h in hashes.items()})  # type: ignore[arg-type]
+        elif moved:
+            detail = "is needed: it was hashed with the old login"
+            raise Invalid("the password is needed again", [Fault("/password", detail)])
+        else:
+            return members
+        ref = await asyncio.to_thread(self._vault.put_credential, account_id, credential)
+        return {**members, "credential_ref": ref}
+
+    async def _trunk(self, account_id: AccountId, members: dict[str, Any]) -> dict[str, Any]:
+        members.pop("auth_secret_ref", None)
+        password = members.pop("password", None)
+        if password is None:
+            return members
+        _must_be_text("/password", password)
+        ref = await asyncio.to_thread(self._vault.put, account_id, password.encode())
+        return {**members, "auth_secret_ref": ref}
+
+    async def _webhook(
+        self, account_id: AccountId, members: dict[str, Any], before: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        members.pop("secret_ref", None)
+        if "url" in members:
+            self._check_url(members["url"])
+        if before and "secret" not in members:
+            return members, {}
+        secret = members.pop("secret", None) or new_secret()
+        _must_be_text("/secret", secret)
+        if not secret.startswith("whsec_"):
+            raise Invalid(
+                "the webhook is not valid", [Fault("/secret", "does not begin with whsec_")]
+            )
+        ref = await asyncio.to_thread(self._vault.put, account_id, secret.encode())
+        return {**members, "secret_ref": ref}, {"secret": secret}
+
+    def _check_url(self, url: Any) -> None:
+        """https; http only to networks that the operator allows (development: loopback)."""
+        _must_be_text("/url", url)
+        parts = urlsplit(url)
+        host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
+        if parts.scheme != "https" and not lies_in(host, self._insecure_webhooks):
+            raise Invalid("the webhook is not valid", [Fault("/url", "is not an https URL")])
+
+
+def _built(command: type[C], **members: Any) -> C:
+    try:
+        return command(**members)
+    except ValidationError as error:
+        raise Invalid("the row is not valid", faults_of(error)) from None
+
+
+def _key(
+    members: dict[str, Any], before: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    if before:
+        return members, {}
+    unknown = sorted(set(members.get("scopes", ())) - SCOPES)
+    if unknown:
+        raise Invalid("no such scope", [Fault("/scopes", f"{', '.join(unknown)} is not a scope")])
+    key, stored = new_key(str(members.get("kind")))
+    return {**members, **stored}, {"key": key}
+
+
+def _must_be_text(pointer: str, value: Any) -> None:
+    if not isinstance(value, str) or not 1 <= len(value) <= 2000:
+        raise Invalid(
+            "a member is not valid", [Fault(pointer, "is not a text of 1 to 2000 letters")]
+        )
+
+
+def _hash(pointer: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value or set(value.lower()) - set("0123456789abcdef"):
+        raise Invalid("a hash is not valid", [Fault(pointer, "is not a hash in hex")])
+    return value.lower()

@@ -1,0 +1,254 @@
+"""Runs the projections: facts in global order, rows and positions in one transaction.
+
+One runner at a time holds the schema (an advisory lock); others wait to take over. All
+projections share one read of the facts and one commit per page. When a fold fails, the page is
+rolled back and each projection gets it alone: the one at fault stops, with its error in
+`position.error`; the rest go on.
+
+Commits here do not wait for the disk: what a crash takes, rows and position together, is folded
+again.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import DictRow, dict_row
+from psycopg.sql import SQL, Identifier
+
+from gateways.store.codec import positioned
+from gateways.store.recorder import AWAY, Datastore, EventRecorder
+from projections.base import Positioned, Projection
+from projections.catalogue import CATALOGUE
+
+log = logging.getLogger("callplane.projector")
+
+PAGE = 1_000
+POLL = 1.0
+"""Seconds after which the store is asked even if no notification came."""
+_LOCK = 7223
+
+_POSITIONS = """
+    CREATE TABLE IF NOT EXISTS position (
+        name text PRIMARY KEY, version int NOT NULL, position bigint NOT NULL, error text
+    )"""
+
+
+class Projector:
+    def __init__(
+        self,
+        url: str,
+        projections: Sequence[type[Projection]] = CATALOGUE,
+        schema: str = "views",
+        on_page: Callable[[int, float], None] = lambda count, seconds: None,
+    ) -> None:
+        self._url = url
+        self._kinds = projections
+        self._schema = schema
+        self._on_page = on_page
+        self._datastore = Datastore(url, pool_size=1)
+        self._recorder = EventRecorder(self._datastore)
+        self._connection: Connection[DictRow] | None = None
+        self._projections: list[Projection] = []
+        self._positions: dict[str, int] = {}
+        self._changed: set[str] = set()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._datastore.close()
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Fold what there is and what comes, until `stop()`; survives a lost connection."""
+        while not stop():
+            try:
+                if self._connection is None:
+                    self._connection = self._open(stop)
+                if stop():
+                    return
+                self.catch_up()
+                for _ in self._connection.notifies(timeout=POLL, stop_after=1):
+                    pass
+            except AWAY as error:
+                log.warning("store is away: %s", error)
+                self._connection = None
+                time.sleep(0.5)
+
+    def catch_up(self) -> int:
+        """Fold until nothing is left; returns how many facts were read."""
+        total = 0
+        connection = self._connection or self._open(lambda: False)
+        self._connection = connection
+        while self._projections:
+            start = min(self._positions[p.name] for p in self._projections)
+            page = self._recorder.select_notifications(start, PAGE, inclusive_of_start=False)
+            if not page:
+                break
+            started = time.perf_counter()
+            facts = [positioned(notification) for notification in page]
+            self._fold(connection, facts)
+            total += len(facts)
+            self._tell(connection)
+            self._on_page(len(facts), time.perf_counter() - started)
+            if len(page) < PAGE:
+                break
+        return total
+
+    def _open(self, stop: Callable[[], bool]) -> Connection[DictRow]:
+        connection = psycopg.connect(self._url, autocommit=True, row_factory=dict_row)
+        connection.execute(SQL("SET search_path TO {}").format(Identifier(self._schema)))
+        connection.execute("SET synchronous_commit TO off")
+        while not stop() and not _lock(connection, self._schema):
+            time.sleep(POLL)
+        connection.execute("LISTEN stored_events")
+        rows = connection.execute("SELECT name, position FROM position").fetchall()
+        self._positions = {row["name"]: row["position"] for row in rows}
+        self._projections = [kind() for kind in self._kinds]
+        connection.execute("UPDATE position SET error = NULL WHERE error IS NOT NULL")
+        return connection
+
+    def _fold(self, connection: Connection[DictRow], facts: Sequence[Positioned]) -> None:
+        try:
+            with connection.transaction(), connection.cursor() as cursor:
+                for projection in self._projections:
+                    self._fold_one(cursor, projection, facts)
+        except AWAY:
+            raise
+        except Exception:
+            log.exception("a fold failed; each projection gets the page alone")
+            self._projections = [type(projection)() for projection in self._projections]
+            for projection in list(self._projections):
+                self._fold_alone(connection, projection, facts)
+            return
+        for projection in self._projections:
+            self._positions[projection.name] = max(
+                facts[-1].position, self._positions[projection.name]
+            )
+
+    def _fold_alone(
+        self, connection: Connection[DictRow], projection: Projection, facts: Sequence[Positioned]
+    ) -> None:
+        try:
+            with connection.transaction(), connection.cursor() as cursor:
+                self._fold_one(cursor, projection, facts)
+        except AWAY:
+            raise
+        except Exception as error:
+            log.exception("projection %s has stopped", projection.name)
+            self._projections.remove(projection)
+            connection.execute(
+                "UPDATE position SET error = %s WHERE name = %s", (repr(error), projection.name)
+            )
+        else:
+            self._positions[projection.name] = max(
+                facts[-1].position, self._positions[projection.name]
+            )
+
+    def _fold_one(self, cursor: Any, projection: Projection, facts: Sequence[Positioned]) -> None:
+        before = self._positions[projection.name]
+        new = facts if facts[0].position > before else [f for f in facts if f.position > before]
+        if not new:
+            return
+        if projection.fold(cursor, new):
+            self._changed.add(projection.name)
+        moved = cursor.execute(
+            "UPDATE position SET position = %s WHERE name = %s AND position = %s",
+            (new[-1].position, projection.name, before),
+        )
+        if moved.rowcount != 1:
+            raise RuntimeError(f"somebody else moved the position of {projection.name}")
+
+    def _tell(self, connection: Connection[DictRow]) -> None:
+        """Wake those who wait for a read model (`gateways/store/reader.py`): its position, and a
+        star if its rows are others than before."""
+        text = ",".join(
+            f"{p.name}={self._positions[p.name]}{'*' if p.name in self._changed else ''}"
+            for p in self._projections
+        )
+        self._changed.clear()
+        connection.execute("SELECT pg_notify(%s, %s)", (self._schema, text))
+
+
+def create(connection: Connection[Any], schema: str, projection: type[Projection]) -> None:
+    """Make the empty tables of a projection, at position 0."""
+    with connection.transaction():
+        connection.execute(SQL("SET LOCAL search_path TO {}").format(Identifier(schema)))
+        connection.execute(_POSITIONS)
+        connection.execute(projection.ddl.encode())
+        connection.execute(
+            "INSERT INTO position (name, version, position) VALUES (%s, %s, 0)",
+            (projection.name, projection.version),
+        )
+
+
+def stored_versions(connection: Connection[DictRow], schema: str) -> dict[str, int]:
+    exists = connection.execute(
+        "SELECT to_regclass(%s) IS NOT NULL AS yes", (f"{schema}.position",)
+    ).fetchone()
+    if not exists or not exists["yes"]:
+        return {}
+    statement = SQL("SELECT name, version FROM {}.position").format(Identifier(schema))
+    return {row["name"]: row["version"] for row in connection.execute(statement).fetchall()}
+
+
+def fold_into_shadow(url: str, projection: type[Projection], schema: str) -> None:
+    """Fold all facts into new tables in `schema`, which must not exist."""
+    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+        connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(schema)))
+        create(connection, schema, projection)
+    projector = Projector(url, [projection], schema)
+    try:
+        projector.catch_up()
+    finally:
+        projector.close()
+
+
+def rebuild(url: str, projection: type[Projection]) -> None:
+    """Fold the projection again from position 0 and put the result in the place of the live one.
+
+    Readers see the old rows until the swap. The live runner must be stopped, or not hold the
+    schema.
+    """
+    shadow = f"views_shadow_{projection.name}"
+    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+        connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(shadow)))
+        fold_into_shadow(url, projection, shadow)
+        with connection.transaction():
+            for table in projection.tables:
+                names = {"table": Identifier(table), "shadow": Identifier(shadow)}
+                connection.execute(SQL("DROP TABLE views.{table}").format(**names))
+                connection.execute(
+                    SQL("ALTER TABLE {shadow}.{table} SET SCHEMA views").format(**names)
+                )
+            connection.execute(
+                SQL(
+                    "UPDATE views.position AS live SET version = new.version,"
+                    " position = new.position, error = NULL"
+                    " FROM {shadow}.position AS new WHERE new.name = live.name"
+                ).format(shadow=Identifier(shadow))
+            )
+            connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(shadow)))
+
+
+def digest(connection: Connection[DictRow], schema: str, projection: type[Projection]) -> str:
+    """A hash over all rows of a projection, to compare a rebuilt one with the live one."""
+    hashes = []
+    for table in projection.tables:
+        statement = SQL(
+            "SELECT md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) AS hash"
+            " FROM {}.{} AS t"
+        ).format(Identifier(schema), Identifier(table))
+        row = connection.execute(statement).fetchone()
+        assert row is not None
+        hashes.append(row["hash"])
+    return "-".join(hashes)
+
+
+def _lock(connection: Connection[DictRow], schema: str) -> bool:
+    row = connection.execute(
+        "SELECT pg_try_advisory_lock(%s, hashtext(%s)) AS got", (_LOCK, schema)
+    ).fetchone()
+    return row is not None and bool(row["got"])

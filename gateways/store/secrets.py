@@ -1,0 +1,71 @@
+"""The encrypted store: AES-256-GCM, one nonce per secret, the reference as associated data.
+
+A reference (`sec_…`) may stand in facts, rows and logs; what it refers to never does.
+"""
+
+import base64
+import hashlib
+import os
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from domain.digest import Credential
+from gateways.ids import new_id
+from gateways.store.connections import Connections
+
+
+class Vault:
+    """Seals and opens secrets. `key` is 32 bytes; `key_id` says with which one a row was sealed."""
+
+    def __init__(self, pool: Connections, key: bytes) -> None:
+        self._pool = pool
+        self._cipher = AESGCM(key)
+        self._key_id = hashlib.sha256(b"callplane key id" + key).hexdigest()[:16]
+
+    def put(self, account_id: str, secret: bytes) -> str:
+        """Store a secret and return its reference."""
+        ref, nonce = new_id("sec"), os.urandom(12)
+        sealed = self._cipher.encrypt(nonce, secret, ref.encode())
+        with self._pool.connection() as connection:
+            connection.execute(
+                "INSERT INTO secrets.sealed (ref, account_id, key_id, nonce, ciphertext)"
+                " VALUES (%s, %s, %s, %s, %s)",
+                (ref, account_id, self._key_id, nonce, sealed),
+            )
+        return ref
+
+    def get(self, ref: str) -> bytes | None:
+        """The secret behind `ref`; None when there is none, or it was sealed with another key."""
+        with self._pool.connection() as connection:
+            row = connection.execute(
+                "SELECT nonce, ciphertext FROM secrets.sealed WHERE ref = %s", (ref,)
+            ).fetchone()
+        if row is None:
+            return None
+        try:
+            return self._cipher.decrypt(bytes(row["nonce"]), bytes(row["ciphertext"]), ref.encode())
+        except InvalidTag:
+            return None
+
+    def put_credential(self, account_id: str, credential: Credential) -> str:
+        members = {
+            "ha1": credential.ha1,
+            "ha1b": credential.ha1b,
+            "ha1_sha256": credential.ha1_sha256,
+        }
+        return self.put(account_id, orjson.dumps(members))
+
+    def credential(self, ref: str) -> Credential | None:
+        secret = self.get(ref)
+        return None if secret is None else Credential(**orjson.loads(secret))
+
+
+def key_from(text: str) -> bytes:
+    """32 bytes from the setting: base64 of exactly 32 bytes, or any passphrase (hashed)."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:
+        raw = b""
+    return raw if len(raw) == 32 else hashlib.sha256(text.encode()).digest()

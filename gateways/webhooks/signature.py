@@ -1,0 +1,34 @@
+"""Both signatures of a delivery (spec 07).
+
+Standard Webhooks (`webhook-signature`: v1, base64 of HMAC-SHA256 over id, timestamp and body,
+keyed with the decoded part of `whsec_…`), and `x-sipio-signature`: hex HMAC-SHA256 of the raw
+body, keyed with the whole secret as text.
+"""
+
+import hashlib
+import hmac
+import secrets
+from base64 import b64encode
+from datetime import UTC, datetime
+
+from standardwebhooks import Webhook
+
+
+def new_secret() -> str:
+    return "whsec_" + b64encode(secrets.token_bytes(32)).decode()
+
+
+def signed_headers(
+    secret: str, delivery_id: str, event: str, body: str, now: datetime | None = None
+) -> dict[str, str]:
+    at = now or datetime.now(UTC)
+    digest = hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()
+    return {
+        "content-type": "application/json",
+        "user-agent": "callplane-webhooks/1",
+        "webhook-id": delivery_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": Webhook(secret).sign(delivery_id, at, body),
+        "x-sipio-event": event,
+        "x-sipio-signature": f"sha256={digest}",
+    }

@@ -1,0 +1,101 @@
+"""The call log over /v1: pages, filters, CSV, traces (spec 07, spec 08)."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from tests.support.system import System, acme, new_call_id
+from tests.v1.test_rows import Api, pointers
+
+
+@pytest.fixture
+def calls(system: System, account: dict[str, Any]) -> list[str]:
+    """Seven calls of the account, oldest first; every second one answered."""
+    ids = [new_call_id() for _ in range(7)]
+    for number, call_id in enumerate(ids):
+        system.route(call_id, account["numbers"][0]["e164"], f"+1415555{number:04d}")
+        if number % 2:
+            system.report(call_id, "answered")
+        system.report(call_id, "end")
+    return ids
+
+
+@pytest.fixture
+def api(system: System, account: dict[str, Any]) -> Api:
+    return Api(system, account["account"]["id"], "cdr")
+
+
+def test_calls_are_listed_newest_first_in_pages(api: Api, calls: list[str]) -> None:
+    first = api.get("/v1/calls", limit=4).json()
+    assert (first["ok"], first["count"], len(first["rows"])) == (1, 4, 4)
+    second = api.get("/v1/calls", limit=4, cursor=first["next_cursor"]).json()
+    assert second.get("next_cursor") is None
+    seen = [row["call_id"] for page in (first, second) for row in page["rows"]]
+    starts = [row["start_ts"] for page in (first, second) for row in page["rows"]]
+    assert sorted(seen) == sorted(calls)
+    assert starts == sorted(starts, reverse=True)
+
+
+def test_a_page_does_not_move_while_calls_are_added(
+    system: System, account: dict[str, Any], api: Api, calls: list[str]
+) -> None:
+    first = api.get("/v1/calls", limit=3).json()
+    for _ in range(3):
+        system.route(new_call_id(), account["numbers"][0]["e164"])
+    second = api.get("/v1/calls", limit=10, cursor=first["next_cursor"]).json()
+    seen = [row["call_id"] for page in (first, second) for row in page["rows"]]
+    assert sorted(seen) == sorted(calls)
+
+
+def test_filters_narrow_the_list(api: Api, calls: list[str]) -> None:
+    answered = api.get("/v1/calls", answered=1).json()["rows"]
+    assert {row["call_id"] for row in answered} == set(calls[1::2])
+    caller = api.get("/v1/calls", **{"from": "14155550002"}).json()["rows"]
+    assert [row["call_id"] for row in caller] == [calls[2]]
+    start = caller[0]["start_ts"]
+    assert api.get("/v1/calls", until=start, **{"from": "14155550002"}).json()["count"] == 0
+    assert api.get("/v1/calls", since=start, **{"from": "14155550002"}).json()["count"] == 1
+    assert pointers(api.get("/v1/calls", answered=2)) == ["/answered"]
+    assert pointers(api.get("/v1/calls", format="pdf")) == ["/format"]
+
+
+def test_the_list_is_there_as_csv_safe_for_spreadsheets(
+    system: System, account: dict[str, Any], api: Api, calls: list[str]
+) -> None:
+    evil = new_call_id()
+    system.route(evil, account["numbers"][0]["e164"], "=cmd|'/c-calc'!A0")
+    answer = api.get("/v1/calls", format="csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert b"\r\n" in answer.content
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert {row["call_id"] for row in rows} == {*calls, evil}
+    (formula,) = [row for row in rows if row["call_id"] == evil]
+    assert formula["from_num"].startswith("'=")
+
+
+def test_a_trace_explains_the_call_in_causal_order(api: Api, calls: list[str]) -> None:
+    answer = api.get(f"/v1/calls/{calls[1]}/trace").json()
+    steps = answer["steps"]
+    assert [step["seq"] for step in steps] == list(range(1, len(steps) + 1))
+    positions = [step["event_id"] for step in steps]
+    assert positions == sorted(positions)
+    kinds = [step["kind"] for step in steps]
+    assert kinds.index("decision") < kinds.index("taken") < kinds.index("answered")
+    assert {"source", "title", "detail", "outcome", "dtMs"} <= steps[0].keys()
+    text = api.get(f"/v1/calls/{calls[1]}/trace", format="text")
+    assert text.headers["content-type"].startswith("text/plain")
+    assert calls[1] in text.text
+    lines = api.get(f"/v1/calls/{calls[1]}/trace", format="ndjson").text.splitlines()
+    assert len(lines) == len(steps)
+    assert pointers(api.get(f"/v1/calls/{calls[1]}/trace", format="x")) == ["/format"]
+
+
+def test_another_tenants_call_does_not_exist(system: System, calls: list[str]) -> None:
+    other = acme()
+    system.apply(other)
+    theirs = Api(system, other["account"]["id"], "cdr")
+    assert theirs.get(f"/v1/calls/{calls[0]}").status_code == 404
+    assert theirs.get(f"/v1/calls/{calls[0]}/trace").status_code == 404
+    assert theirs.get("/v1/calls").json()["rows"] == []

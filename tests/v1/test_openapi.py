@@ -1,0 +1,89 @@
+"""The API document: valid OpenAPI 3.0, complete, and true."""
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft4Validator
+from openapi_spec_validator import OpenAPIV30SpecValidator
+
+from tests.support.system import System, new_call_id
+from tests.v1.test_rows import Api
+
+
+@pytest.fixture(scope="module")
+def document(system: System) -> dict[str, Any]:
+    answer = system.api.get("/v1/openapi.json")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method, path, operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if isinstance(operation, dict)
+    ]
+
+
+def test_the_document_is_valid_openapi_3_0(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.0.")
+    assert list(OpenAPIV30SpecValidator(document).iter_errors()) == []
+
+
+def test_every_operation_says_its_name_its_scope_and_its_errors(document: dict[str, Any]) -> None:
+    found = operations(document)
+    names = [operation["operationId"] for _, _, operation in found]
+    assert len(names) == len(set(names)) >= 25
+    for _, path, operation in found:
+        assert operation["summary"], path
+        assert "scope" in operation["description"] or "Any API key" in operation["description"]
+        assert {"400", "401", "403"} <= operation["responses"].keys()
+
+
+def test_nothing_secret_is_in_an_answers_schema(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        if name.startswith("New") or name.endswith("Patch"):
+            continue
+        hidden = {"password", "ha1", "ha1b", "credential_ref", "secret_ref", "sha256"}
+        assert not hidden & schema.get("properties", {}).keys(), name
+
+
+def resolved(document: dict[str, Any], node: Any) -> Any:
+    """The schema as JSON Schema draft 4 without references, `nullable` as a null type."""
+    if isinstance(node, list):
+        return [resolved(document, item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        name = node["$ref"].rpartition("/")[2]
+        return resolved(document, document["components"]["schemas"][name])
+    found = {key: resolved(document, value) for key, value in node.items()}
+    if found.pop("nullable", False):
+        return {"anyOf": [found, {"type": "null"}]}
+    return found
+
+
+def test_what_the_service_answers_is_what_the_document_says(
+    system: System, account: dict[str, Any], document: dict[str, Any]
+) -> None:
+    api = Api(system, account["account"]["id"])
+    call_id = new_call_id()
+    system.route(call_id, account["numbers"][0]["e164"])
+    system.report(call_id, "end")
+    hook = api.post("/v1/webhooks", {"url": "https://hooks.example/"}).json()["id"]
+    values = {"call_id": call_id}
+    checked = 0
+    for method, path, operation in operations(document):
+        if method != "get":
+            continue
+        kind = path.split("/")[2]
+        values["id"] = hook if kind == "webhooks" else account.get(kind, [{"id": ""}])[0]["id"]
+        answer = api.get(path.format(**values))
+        assert answer.status_code == 200, (path, answer.text)
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        problems = list(Draft4Validator(resolved(document, schema)).iter_errors(answer.json()))
+        assert problems == [], (path, problems[:2])
+        checked += 1
+    assert checked >= 12

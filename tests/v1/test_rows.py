@@ -1,0 +1,198 @@
+"""Configuration over /v1: create, read, list, change, delete, each checked (spec 02, spec 07)."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.system import System, acme, new_call_id
+
+
+class Api:
+    """The public API with a key."""
+
+    def __init__(self, system: System, account_id: str, *scopes: str) -> None:
+        self.headers = {"x-api-key": system.key(account_id, *scopes)}
+        self.client = system.api
+
+    def get(self, path: str, **params: Any) -> httpx.Response:
+        return self.client.get(path, params=params, headers=self.headers)
+
+    def post(self, path: str, body: Any) -> httpx.Response:
+        return self.client.post(path, json=body, headers=self.headers)
+
+    def patch(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        return self.client.patch(path, json=body, headers={**self.headers, **headers})
+
+    def delete(self, path: str, **params: Any) -> httpx.Response:
+        return self.client.delete(path, params=params, headers=self.headers)
+
+
+@pytest.fixture
+def api(system: System, account: dict[str, Any]) -> Api:
+    return Api(system, account["account"]["id"])
+
+
+def pointers(answer: httpx.Response, status: int = 400) -> list[str]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    return sorted(error["pointer"] for error in answer.json().get("errors", []))
+
+
+def test_a_user_is_made_read_changed_and_deleted(api: Api) -> None:
+    made = api.post("/v1/users", {"username": "1003", "display_name": "Carol"})
+    assert made.status_code == 201, made.text
+    user = made.json()
+    assert (user["version"], user["ring_timeout_sec"], user["dnd"]) == (1, 25, 0)
+    assert made.headers["etag"] == '"1"'
+    assert api.get(f"/v1/users/{user['id']}").json() == user
+    changed = api.patch(f"/v1/users/{user['id']}", {"dnd": True})
+    assert (changed.json()["dnd"], changed.json()["version"]) == (1, 2)
+    assert changed.json()["display_name"] == "Carol"
+    assert api.delete(f"/v1/users/{user['id']}").json() == {"ok": 1, "id": user["id"]}
+    assert api.get(f"/v1/users/{user['id']}").status_code == 404
+
+
+def test_every_bad_member_is_named(api: Api) -> None:
+    body = {"username": "a b", "dnd": 7, "ring_timeout_sec": "soon", "colour": "red"}
+    assert pointers(api.post("/v1/users", body)) == [
+        "/colour",
+        "/dnd",
+        "/ring_timeout_sec",
+        "/username",
+    ]
+    assert pointers(api.post("/v1/users", {})) == ["/username"]
+    assert pointers(api.post("/v1/numbers", {"e164": "no number"})) == ["/e164"]
+    assert pointers(api.post("/v1/users", {"username": "1\u0000"})) == ["/username"]
+
+
+def test_numbers_are_read_in_the_accounts_country(system: System) -> None:
+    document = acme(numbers=[])
+    document["account"]["country"] = "GB"
+    system.apply(document)
+    api = Api(system, document["account"]["id"])
+    number = f"07{document['account']['id'][-1:].encode().hex()}00900123"[:11]
+    made = api.post("/v1/numbers", {"e164": number})
+    assert made.status_code == 201, made.text
+    assert made.json()["e164"] == "44" + number[1:]
+
+
+def test_what_a_row_points_to_has_to_exist(api: Api) -> None:
+    body = {"e164": "+1 415 555 0000", "dest_kind": "user", "dest_id": "us_nobody"}
+    assert pointers(api.post("/v1/numbers", body)) == ["/dest_id"]
+    device = {"user_id": "us_nobody", "auth_username": "x", "realm": "x.example"}
+    assert pointers(api.post("/v1/devices", device)) == ["/user_id"]
+
+
+def test_a_name_that_is_taken_is_a_conflict_also_by_another_tenant(
+    system: System, api: Api, account: dict[str, Any]
+) -> None:
+    assert pointers(api.post("/v1/users", {"username": "1001"}), 409) == ["/username"]
+    other = acme()
+    system.apply(other)
+    number = other["numbers"][0]["e164"]
+    assert pointers(api.post("/v1/numbers", {"e164": number}), 409) == ["/e164"]
+
+
+def test_what_is_in_use_is_kept_unless_forced(api: Api, account: dict[str, Any]) -> None:
+    user = api.post("/v1/users", {"username": "1009"}).json()
+    number = account["numbers"][0]["id"]
+    api.patch(f"/v1/numbers/{number}", {"dest_kind": "user", "dest_id": user["id"]})
+    kept = api.delete(f"/v1/users/{user['id']}")
+    assert kept.status_code == 409
+    assert number in kept.json()["detail"]
+    assert api.delete(f"/v1/users/{user['id']}", force=1).status_code == 200
+    assert api.get(f"/v1/numbers/{number}").json()["dest_kind"] is None
+
+
+def test_a_write_on_an_old_version_is_refused(api: Api, account: dict[str, Any]) -> None:
+    user = f"/v1/users/{account['users'][0]['id']}"
+    tag = api.get(user).headers["etag"]
+    assert api.patch(user, {"dnd": 1}, **{"If-Match": tag}).status_code == 200
+    stale = api.patch(user, {"dnd": 0}, **{"If-Match": tag})
+    assert stale.status_code == 412
+    assert api.get(user).json()["dnd"] == 1
+    assert api.patch(user, {"dnd": 0}, **{"If-Match": "nonsense"}).status_code == 400
+
+
+def test_a_write_is_seen_by_the_next_read_and_by_the_edge(
+    system: System, api: Api, account: dict[str, Any]
+) -> None:
+    for number in range(10):
+        e164 = f"+1 303 {int(account['numbers'][0]['e164'][-3:]):03d} {number:04d}"
+        made = api.post(
+            "/v1/numbers",
+            {"e164": e164, "dest_kind": "flow", "dest_id": account["flows"][0]["id"]},
+        )
+        assert made.status_code == 201, made.text
+        row = made.json()
+        assert row["id"] in [r["id"] for r in api.get("/v1/numbers").json()["rows"]]
+        assert system.route(new_call_id(), row["e164"])["action"] == "flow"
+
+
+def test_a_list_is_paged_without_repeating_or_skipping(api: Api) -> None:
+    made = {
+        api.post("/v1/users", {"username": f"20{number:02d}"}).json()["id"] for number in range(7)
+    }
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = api.get("/v1/users", limit=2, **cursor).json()
+        assert page["count"] == len(page["rows"]) <= 2
+        seen += [row["id"] for row in page["rows"]]
+        if "next_cursor" not in page or page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert len(seen) == len(set(seen)) == 9
+    assert made <= set(seen)
+    assert pointers(api.get("/v1/users", cursor="nonsense")) == ["/cursor"]
+    assert pointers(api.get("/v1/users", limit=0)) == ["/limit"]
+    assert [r["username"] for r in api.get("/v1/users", username="2003").json()["rows"]] == ["2003"]
+
+
+def test_another_tenants_row_does_not_exist(system: System, api: Api) -> None:
+    other = acme()
+    system.apply(other)
+    for path in ("users", "devices", "numbers"):
+        row = f"/v1/{path}/{other[path][0]['id']}"
+        assert api.get(row).status_code == 404
+        assert api.patch(row, {"status": "disabled"}).status_code == 404
+        assert api.delete(row).status_code == 404
+
+
+def test_a_password_is_never_shown_and_a_login_cannot_move_without_it(
+    api: Api, account: dict[str, Any]
+) -> None:
+    body = {
+        "user_id": account["users"][0]["id"],
+        "auth_username": "4711",
+        "realm": account["domains"][0]["domain"],
+        "password": "Sesame",
+    }
+    made = api.post("/v1/devices", body)
+    assert made.status_code == 201, made.text
+    assert not {"password", "ha1", "ha1b", "credential_ref"} & made.json().keys()
+    device = f"/v1/devices/{made.json()['id']}"
+    assert pointers(api.patch(device, {"auth_username": "4712"})) == ["/password"]
+    moved = api.patch(device, {"auth_username": "4712", "password": "Sesame"})
+    assert moved.json()["auth_username"] == "4712"
+
+
+def test_webhooks_go_out_over_https_and_show_their_secret_once(api: Api) -> None:
+    refused = api.post("/v1/webhooks", {"url": "http://hooks.example/x"})
+    assert pointers(refused) == ["/url"]
+    made = api.post("/v1/webhooks", {"url": "https://hooks.example/x", "events": ["call.ended"]})
+    assert made.status_code == 201, made.text
+    assert made.json()["secret"].startswith("whsec_")
+    again = api.get(f"/v1/webhooks/{made.json()['id']}").json()
+    assert not {"secret", "secret_ref"} & again.keys()
+
+
+def test_deleting_and_making_again_under_the_same_number_works(api: Api) -> None:
+    body = {"e164": "+1 212 555 0199"}
+    first = api.post("/v1/numbers", body)
+    assert first.status_code == 201, first.text
+    api.delete(f"/v1/numbers/{first.json()['id']}")
+    second = api.post("/v1/numbers", body)
+    assert second.status_code == 201, second.text
+    api.delete(f"/v1/numbers/{second.json()['id']}")
