@@ -1,0 +1,28 @@
+"""All commands."""
+
+import typer
+
+from deploy.cli import apply, bench, calls, capacity, doctor, keys, run
+
+app = typer.Typer(
+    name="callplane",
+    help="Control plane for telephony: the brain of a cloud PBX and contact center.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(run.up)
+app.command()(run.serve)
+app.command()(run.worker)
+app.command()(run.project)
+app.command()(run.relay)
+app.command()(run.send)
+app.command()(run.migrate)
+app.command()(apply.apply)
+app.command()(calls.trace)
+app.command()(calls.calls)
+app.add_typer(capacity.app, name="cac")
+app.add_typer(keys.app, name="keys")
+app.command()(doctor.doctor)
+app.command()(doctor.status)
+app.add_typer(doctor.config, name="config")
+app.command()(bench.bench)

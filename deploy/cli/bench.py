@@ -1,0 +1,42 @@
+"""`bench`: figures, each with its limit in the same run."""
+
+from collections.abc import Awaitable, Callable
+
+import orjson
+import typer
+import uvloop
+
+from deploy.bench import bus, http, store
+from deploy.bench.report import Report
+from deploy.cli import Json, table
+
+BENCHES: dict[str, Callable[[int, float], Awaitable[Report]]] = {
+    "route": http.route,
+    "auth": http.auth,
+    "command": bus.command,
+    "append": store.append,
+}
+
+
+def bench(
+    name: str = typer.Argument(..., help=f"{', '.join(BENCHES)}, or all."),
+    runs: int = typer.Option(5, min=1, max=100, help="Runs of each, ours and limit in turn."),
+    seconds: float = typer.Option(3.0, min=0.2, max=60, help="Length of a run."),
+    json: bool = Json,
+) -> None:
+    """Measure on a system of its own, on loopback."""
+    if name != "all" and name not in BENCHES:
+        raise typer.BadParameter(f"no bench {name}: {', '.join(BENCHES)} or all")
+    for one in BENCHES if name == "all" else [name]:
+        report = uvloop.run(_measured(BENCHES[one], runs, seconds))
+        if json:
+            print(orjson.dumps(report.as_dict()).decode())
+        else:
+            columns = ["what", "ours", "limit", "ratio", "p50_ms", "p99_ms", "spread"]
+            table(report.as_rows(), columns, f"{report.runs} runs, {report.machine}")
+
+
+async def _measured(
+    measure: Callable[[int, float], Awaitable[Report]], runs: int, seconds: float
+) -> Report:
+    return await measure(runs, seconds)

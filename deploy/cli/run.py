@@ -1,0 +1,134 @@
+"""`up` and the processes it is made of."""
+
+import logging
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+import typer
+import uvloop
+
+from deploy import demo as demonstration
+from deploy import logs, runfile, wiring
+from deploy.cli import Json, say
+from deploy.settings import Settings, load, made_secret
+from deploy.supervisor import Child, Supervisor, tune_interpreter
+from deploy.wiring import Servers
+from gateways.store.migrate import migrate as apply_migrations
+
+
+class Service(StrEnum):
+    EDGE = "edge"
+    API = "api"
+    REALTIME = "realtime"
+    CONSOLE = "console"
+
+
+def up(
+    demo: bool = typer.Option(True, help="The quickstart's account and simulated calls."),
+    rate: float = typer.Option(1.0, min=0.01, max=1000, help="Simulated calls per second."),
+) -> None:
+    """Run everything: servers, services, workers, projections, relay, webhooks."""
+    settings, _ = load()
+    logs.configure(settings, "supervisor")
+    supervisor = Supervisor(settings)
+    supervisor.claim_data_dir()
+    for name in ("secret_key", "nonce_secret"):
+        made_secret(settings, name)  # before the processes could race for it
+    try:
+        servers = supervisor.start_servers()
+        for name in apply_migrations(servers.database_url):
+            logging.getLogger("callplane").info("migrated: %s", name)
+        supervisor.children = _children(settings, servers, rate if demo else None)
+        supervisor.run(servers)
+    except KeyboardInterrupt:
+        supervisor.stop()
+    except BaseException:
+        supervisor.stop()
+        raise
+
+
+def _children(settings: Settings, servers: Servers, demo_rate: float | None) -> list[Child]:
+    """What `up` runs, in the order of their stages."""
+
+    def forever(name: str, stage: int, make: Callable[[], Coroutine[Any, Any, None]]) -> Child:
+        return Child(name, lambda: uvloop.run(make()), stage)
+
+    children = [
+        forever(f"worker-{slot}", 1, partial(wiring.worker, settings, servers, slot))
+        for slot in range(1, settings.workers + 1)
+    ]
+    children.append(Child("projector", partial(wiring.projector, servers), 0))
+    children.append(forever("relay", 0, partial(wiring.relay, settings, servers)))
+    children.append(forever("sender", 0, partial(wiring.sender, settings, servers)))
+    children += [
+        forever(f"edge-{slot}", 2, partial(wiring.edge, settings, servers))
+        for slot in range(1, settings.gateways + 1)
+    ]
+    children.append(forever("api", 2, partial(wiring.api, settings, servers)))
+    for name, port in (("realtime", settings.realtime_port), ("console", settings.console_port)):
+        serve_bare = partial(wiring.bare_service, settings, servers, port, name)
+        children.append(forever(name, 2, serve_bare))
+    if demo_rate is not None:
+        show = partial(demonstration.demo, settings, servers, demo_rate)
+        children.append(forever("demo", 3, show))
+    return children
+
+
+def serve(service: Service) -> None:
+    """Run one HTTP service against the bus and the store that are set."""
+    settings, servers = _prepared(service.value)
+    match service:
+        case Service.EDGE:
+            uvloop.run(wiring.edge(settings, servers))
+        case Service.API:
+            uvloop.run(wiring.api(settings, servers))
+        case Service.REALTIME:
+            port = settings.realtime_port
+            uvloop.run(wiring.bare_service(settings, servers, port, "realtime"))
+        case Service.CONSOLE:
+            port = settings.console_port
+            uvloop.run(wiring.bare_service(settings, servers, port, "console"))
+
+
+def worker(
+    slot: int = typer.Option(1, min=1, help="Number of this worker on this machine."),
+) -> None:
+    """Run a command worker."""
+    settings, servers = _prepared(f"worker-{slot}")
+    uvloop.run(wiring.worker(settings, servers, slot))
+
+
+def project() -> None:
+    """Run the projections."""
+    _, servers = _prepared("projector")
+    wiring.projector(servers)
+
+
+def relay() -> None:
+    """Publish stored events on the bus."""
+    settings, servers = _prepared("relay")
+    uvloop.run(wiring.relay(settings, servers))
+
+
+def send() -> None:
+    """Deliver webhooks."""
+    settings, servers = _prepared("sender")
+    uvloop.run(wiring.sender(settings, servers))
+
+
+def migrate(json: bool = Json) -> None:
+    """Bring the database to this release."""
+    settings, _ = load()
+    logs.configure(settings, "migrate")
+    url = settings.database_url or runfile.servers(settings).database_url
+    applied = apply_migrations(url)
+    say({"applied": applied}, json, "\n".join(applied) or "nothing to do")
+
+
+def _prepared(process: str) -> tuple[Settings, Servers]:
+    settings, _ = load()
+    logs.configure(settings, process)
+    tune_interpreter()
+    return settings, runfile.servers(settings)

@@ -1,0 +1,53 @@
+"""A command's connection to the running system."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TypeVar
+
+from deploy import runfile, wiring
+from deploy.settings import Settings, load
+from gateways.bus.client import Commander
+from gateways.provisioning import Provisioner
+from gateways.store.reader import Reader
+from gateways.store.secrets import Vault
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    settings: Settings
+    commander: Commander
+    reader: Reader
+    provisioner: Provisioner
+    vault: Vault
+
+
+def with_session(work: Callable[[Session], Awaitable[T]]) -> T:
+    """Connect to bus and store, do the work, and leave."""
+
+    async def connected() -> T:
+        settings, _ = load()
+        servers = runfile.servers(settings)
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(wiring.bus(servers, "cli"))
+            reader = await stack.enter_async_context(wiring.reading(servers))
+            commander = await stack.enter_async_context(wiring.commanding(client))
+            provisioner = wiring.provisioner(settings, commander, reader)
+            vault = wiring.vault(settings, reader)
+            return await work(Session(settings, commander, reader, provisioner, vault))
+
+    return asyncio.run(connected())
+
+
+def with_reader(work: Callable[[Reader], Awaitable[T]]) -> T:
+    """Connect to the store only."""
+
+    async def connected() -> T:
+        settings, _ = load()
+        async with wiring.reading(runfile.servers(settings)) as reader:
+            return await work(reader)
+
+    return asyncio.run(connected())

@@ -1,0 +1,109 @@
+"""What `callplane up` shows on a first run: the quickstart's account, a key, a simulated edge, a
+trace."""
+
+import asyncio
+import contextlib
+from contextlib import AsyncExitStack
+from importlib.resources import files
+
+import aiohttp
+
+from deploy import wiring
+from deploy.settings import Settings
+from deploy.simulator import Phone, SimulatedEdge
+from deploy.wiring import Servers
+from events.base import AccountId
+from gateways import manifest
+from gateways.provisioning import Provisioner
+from gateways.store.reader import Reader
+
+ACCOUNT = AccountId("acc_01jf18ah3jeb5w6dfp27sgjsbt")
+NUMBER = "12025550123"
+DANA = Phone("1001", "acme.sip.io", "dana-demo-1001")
+
+
+async def demo(settings: Settings, servers: Servers, rate: float) -> None:
+    """Prepare the account, say where things are, and place calls until told to stop."""
+    stop = wiring.stop_on_signal()
+    edge_url = f"http://{settings.bind}:{settings.edge_port}"
+    if not await _ready(edge_url, stop):
+        return
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(wiring.bus(servers, "demo"))
+        reader = await stack.enter_async_context(wiring.reading(servers))
+        commander = await stack.enter_async_context(wiring.commanding(client))
+        provisioner = wiring.provisioner(settings, commander, reader)
+        await _apply_quickstart(settings, reader, provisioner)
+        key = await _key(settings, provisioner)
+    print(_welcome(settings, key), flush=True)  # noqa: T201
+    shown = False
+
+    async def show_first(call_id: str) -> None:
+        nonlocal shown
+        if not shown:
+            shown = True
+            await _print_trace(edge_url, call_id)
+
+    simulated = SimulatedEdge(edge_url, (DANA,), (NUMBER,), rate, on_finished=show_first)
+    await simulated.run(stop)
+
+
+async def _ready(edge_url: str, stop: asyncio.Event) -> bool:
+    async with aiohttp.ClientSession() as http:
+        while not stop.is_set():
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with http.get(f"{edge_url}/readyz") as answer:
+                    if answer.status == 200:
+                        return True
+            await asyncio.sleep(0.05)
+    return False
+
+
+async def _apply_quickstart(settings: Settings, reader: Reader, provisioner: Provisioner) -> None:
+    text = (files("deploy") / "examples" / "quickstart.yaml").read_text()
+    wished = manifest.parse(text)
+    for change in await manifest.plan(wished, reader, wiring.vault(settings, reader)):
+        await manifest.carry_out(wished.account_id, change, provisioner, "demo")
+
+
+async def _key(settings: Settings, provisioner: Provisioner) -> str:
+    """The demo key: made once, kept in the data directory, so that it can be shown again."""
+    file = settings.data_dir / "secrets" / "demo_key"
+    if file.exists():
+        return file.read_text().strip()
+    members = {"name": "demo", "kind": "sk", "scopes": ["*"]}
+    written = await provisioner.create(ACCOUNT, "api_key", members, "demo")
+    file.touch(mode=0o600)
+    file.write_text(written.revealed["key"])
+    return written.revealed["key"]
+
+
+def _welcome(settings: Settings, key: str) -> str:
+    host = settings.bind
+    return f"""
+Callplane is up. Ctrl-C stops it; the data stays in {settings.data_dir}.
+
+  edge control plane   http://{host}:{settings.edge_port}   /auth /route /presence/event /cac /calls
+  public API           http://{host}:{settings.api_port}   /v1/calls …, /v1/openapi.json
+  realtime             http://{host}:{settings.realtime_port}   health only, so far
+  console              http://{host}:{settings.console_port}   health only, so far
+
+  account   {ACCOUNT}
+  number    +{NUMBER}
+  phone     {DANA.username}@{DANA.realm}, password {DANA.password}
+  demo key  {key}
+
+  curl -X POST http://{host}:{settings.edge_port}/route -H 'content-type: application/json' \\
+    -d '{{"callId": "hello", "from": "+14155551234", "to": "{NUMBER}"}}'
+  curl http://{host}:{settings.api_port}/v1/calls?limit=3 -H 'x-api-key: {key}'
+
+A simulated edge places calls. The trace of the first one that ends:
+"""
+
+
+async def _print_trace(edge_url: str, call_id: str) -> None:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{edge_url}/calls/{call_id}/trace", params={"format": "text"}) as answer,
+    ):
+        print(await answer.text(), flush=True)  # noqa: T201

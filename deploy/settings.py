@@ -1,0 +1,145 @@
+"""Every setting, with its default and what it does. Read once, here only.
+
+Environment (`CALLPLANE_<NAME>`) over `callplane.toml` (lower-case names) over the defaults below.
+`callplane config show` prints each value and where it came from.
+"""
+
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+PREFIX = "CALLPLANE_"
+SECRETS = frozenset({"admin_token", "secret_key", "nonce_secret"})
+"""Never printed."""
+
+
+def _networks(value: str) -> str:
+    for part in filter(None, value.split(",")):
+        ip_network(part.strip(), strict=False)
+    return value
+
+
+Networks = Annotated[str, AfterValidator(_networks)]
+"""Comma-separated CIDRs."""
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path = Path(".callplane")
+    """Where the embedded servers keep their data, and where made secrets lie (mode 0600)."""
+    bind: str = "127.0.0.1"
+    """Address that all services listen at."""
+    edge_port: int = Field(8080, ge=1, le=65535)
+    """Edge control plane: /auth, /route, /presence/event … for SIP nodes. Not public."""
+    api_port: int = Field(8081, ge=1, le=65535)
+    """Public API: /v1."""
+    realtime_port: int = Field(8082, ge=1, le=65535)
+    """Realtime service."""
+    console_port: int = Field(8083, ge=1, le=65535)
+    """Console service."""
+    nats_url: str = ""
+    """A NATS server or cluster with JetStream; empty: the embedded one."""
+    database_url: str = ""
+    """A PostgreSQL (14 or newer) connection URL; empty: the embedded one. Workers need sessions of
+    their own: no transaction-pooling proxy in between."""
+    workers: int = Field(1, ge=0, le=64)
+    """Command workers on this machine. One batches best on two cores."""
+    gateways: int = Field(1, ge=0, le=64)
+    """Processes of the edge control plane on this machine; they share the port."""
+    worker_name: str = ""
+    """Prefix of the workers' names; empty: the host's name. Unique per machine."""
+    node_cidrs: Networks = "127.0.0.0/8,::1/128"
+    """Source addresses that are trusted as edge nodes without a token."""
+    trusted_proxies: Networks = ""
+    """Proxies whose X-Forwarded-For is believed."""
+    admin_token: str = ""
+    """Opens operator and admin endpoints by `x-admin-token`; empty: that way is closed."""
+    secret_key: str = ""
+    """Key of the encrypted store: base64 of 32 bytes or a passphrase; empty: made and kept in
+    the data directory. Losing it loses every password hash and webhook secret."""
+    nonce_secret: str = ""
+    """Signs digest nonces; the same as `secret` of Kamailio's auth module. Empty: made and kept."""
+    wholesale: str = ""
+    """SIP host[:port] of the platform's carrier for calls that match no route; comma-separated."""
+    media_uri: str = "sip:flow@127.0.0.1:5080"
+    """SIP URI where the edge sends calls that run a flow."""
+    max_call_sec: int = Field(14_400, ge=60)
+    """Longest outbound call."""
+    cac_idle_sec: int = Field(14_400, ge=60)
+    """How long an answered call may be silent before its channels are released."""
+    webhook_allow_cidrs: Networks = "127.0.0.0/8,::1/128"
+    """Private networks that webhooks may go to in spite of the guard (development: loopback)."""
+    webhook_retry_sec: float = Field(5.0, gt=0)
+    """First pause after a failed delivery; it doubles up to an hour, for three days."""
+    max_accounts: int = Field(20_000, ge=1)
+    """Accounts that a worker keeps in memory."""
+    max_calls: int = Field(100_000, ge=1)
+    """Call sessions that a worker keeps in memory."""
+    events_retention_days: float = Field(7, gt=0)
+    """How long the bus keeps facts for outside consumers."""
+    max_body_bytes: int = Field(1024 * 1024, ge=1024)
+    """Largest request body."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+
+class Origin(NamedTuple):
+    value: Any
+    source: str
+    """`environment`, the name of the file, or `default`."""
+
+
+class BadSettings(Exception):
+    """A setting is unknown or has a bad value; the message names it and where it stands."""
+
+
+def load(
+    environment: Mapping[str, str] = os.environ, file: Path = Path("callplane.toml")
+) -> tuple[Settings, dict[str, Origin]]:
+    """The settings in force, and where each came from."""
+    found: dict[str, Origin] = {}
+    if file.exists():
+        for name, value in tomllib.loads(file.read_text()).items():
+            found[name.lower()] = Origin(value, str(file))
+    for name in Settings.model_fields:
+        if (text := environment.get(PREFIX + name.upper())) is not None:
+            found[name] = Origin(text, "environment")
+    try:
+        settings = Settings(**{name: origin.value for name, origin in found.items()})
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors():
+            name = str(fault["loc"][0])
+            source = found[name].source if name in found else "default"
+            lines.append(f"{name.upper()} ({source}): {fault['msg']}")
+        raise BadSettings("; ".join(lines)) from None
+    origins = {
+        name: found.get(name, Origin(None, "default"))._replace(value=getattr(settings, name))
+        for name in Settings.model_fields
+    }
+    return settings, origins
+
+
+def made_secret(settings: Settings, name: str) -> str:
+    """A secret setting, or the one that was made on first use and is kept in the data directory."""
+    given: str = getattr(settings, name)
+    if given:
+        return given
+    file = settings.data_dir / "secrets" / name
+    try:
+        return file.read_text().strip()
+    except FileNotFoundError:
+        pass
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    text = secrets.token_urlsafe(32)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(text)
+    return text

@@ -1,0 +1,279 @@
+"""Where the parts are put together: one function per kind of process.
+
+edge       HTTP control plane and the bus's edge events   ─► commands to workers
+worker     command loop of its partitions                 ─► stored events
+projector  stored events                                  ─► read models
+relay      stored events                                  ─► JetStream EVENTS
+sender     outbox                                         ─► webhooks
+api, realtime, console                                       HTTP services
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from litestar import Litestar
+from nats.aio.client import Client
+
+from commands.loop import Loop
+from commands.world import Options, World
+from deploy.settings import Settings, made_secret
+from domain.routing import Platform
+from events.base import Millis
+from gateways import metrics
+from gateways.access import Gate
+from gateways.addresses import networks
+from gateways.bus.client import Commander
+from gateways.bus.connection import PARTITIONS, connect, ensure_streams
+from gateways.bus.edge import EdgeBus
+from gateways.bus.leases import Leases
+from gateways.bus.relay import Relay
+from gateways.bus.worker import Worker
+from gateways.edge.control import EdgeControl
+from gateways.edge.steering import Steering
+from gateways.http.asgi import Asgi, Endpoint, fast_paths
+from gateways.http.control.app import ControlPlane
+from gateways.http.failures import PROBLEM_HANDLERS
+from gateways.http.health import health_endpoints, readiness
+from gateways.http.server import serve
+from gateways.http.v1.app import api as public_api
+from gateways.http.v1.context import Context
+from gateways.locator import Locator
+from gateways.provisioning import Provisioner
+from gateways.store.events import PgStore
+from gateways.store.projector import Projector
+from gateways.store.reader import Reader
+from gateways.store.secrets import Vault, key_from
+from gateways.webhooks.sender import Sender
+
+log = logging.getLogger("callplane")
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where bus and store are."""
+
+    nats_url: str
+    database_url: str
+
+
+def clock() -> Millis:
+    return Millis(time.time_ns() // 1_000_000)
+
+
+def options(settings: Settings) -> Options:
+    """What decisions need to know of the settings."""
+    hosts = [host.strip() for host in settings.wholesale.split(",") if host.strip()]
+    return Options(
+        platform=Platform(
+            wholesale=tuple(hosts),
+            max_duration_sec=settings.max_call_sec,
+        ),
+        nonce_secret=made_secret(settings, "nonce_secret"),
+        media_uri=settings.media_uri,
+        answered_idle_ms=settings.cac_idle_sec * 1000,
+    )
+
+
+def stop_on_signal() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+@asynccontextmanager
+async def bus(servers: Servers, name: str) -> AsyncIterator[Client]:
+    client = await connect(servers.nats_url, name)
+    try:
+        yield client
+    finally:
+        with suppress(Exception):
+            await client.flush(2)
+        await client.close()
+
+
+@asynccontextmanager
+async def reading(servers: Servers) -> AsyncIterator[Reader]:
+    reader = Reader(servers.database_url)
+    await reader.start()
+    try:
+        yield reader
+    finally:
+        await reader.stop()
+
+
+@asynccontextmanager
+async def commanding(client: Client) -> AsyncIterator[Commander]:
+    commander = Commander(client)
+    await commander.start()
+    try:
+        yield commander
+    finally:
+        await commander.stop()
+
+
+@asynccontextmanager
+async def background(*tasks: asyncio.Task[None]) -> AsyncIterator[None]:
+    """Tasks that live as long as the block; one that fails ends the process."""
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+# Processes
+
+
+async def worker(settings: Settings, servers: Servers, slot: int) -> None:
+    """Serve commands until told to stop. `slot` numbers the workers of this machine."""
+    name = f"{settings.worker_name or socket.gethostname()}-{slot}"
+    store = PgStore(servers.database_url, key_from(made_secret(settings, "secret_key")))
+    async with bus(servers, f"worker {name}") as client:
+        await ensure_streams(client, settings.events_retention_days)
+        leases = Leases(await client.jetstream().key_value(PARTITIONS), name)
+        world = World(options(settings), settings.max_accounts, settings.max_calls)
+        loop = Loop(
+            store,
+            world,
+            clock,
+            on_fenced=lambda partitions: served.lost(partitions),
+            on_store_down=lambda: served.store_down(),
+            observe=_observe_batch,
+        )
+        served = Worker(client, leases, store, loop)
+        await served.run(stop_on_signal())
+    store.close()
+
+
+def _observe_batch(size: int, seconds: float) -> None:
+    metrics.BATCH_SIZE.observe(size)
+    metrics.BATCH_SECONDS.observe(seconds)
+
+
+async def edge(settings: Settings, servers: Servers) -> None:
+    """The edge control plane."""
+    stop = stop_on_signal()
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(bus(servers, "edge"))
+        await ensure_streams(client, settings.events_retention_days)
+        reader = await stack.enter_async_context(reading(servers))
+        commander = await stack.enter_async_context(commanding(client))
+        locator = Locator(reader)
+        control = EdgeControl(
+            commander, locator, Steering(reader), made_secret(settings, "nonce_secret")
+        )
+        following = asyncio.create_task(locator.follow())
+        consuming = asyncio.create_task(EdgeBus(client, control).run())
+        await stack.enter_async_context(background(following, consuming))
+        plane = ControlPlane(
+            edge=control,
+            commander=commander,
+            locator=locator,
+            reader=reader,
+            gate=Gate(networks(settings.node_cidrs), settings.admin_token),
+            trusted_proxies=networks(settings.trusted_proxies),
+            api_url=f"http://{settings.bind}:{settings.api_port}/v1",
+            max_body=settings.max_body_bytes,
+        )
+        app = application([*plane.endpoints(), *_health(client, reader, locator)])
+        await serve(app, settings.bind, settings.edge_port, stop)
+
+
+async def api(settings: Settings, servers: Servers) -> None:
+    """The public API."""
+    stop = stop_on_signal()
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(bus(servers, "api"))
+        reader = await stack.enter_async_context(reading(servers))
+        commander = await stack.enter_async_context(commanding(client))
+        context = Context(commander, reader, provisioner(settings, commander, reader))
+        url = f"http://{settings.bind}:{settings.api_port}"
+        app = public_api(context, _health(client, reader), url, settings.max_body_bytes)
+        await serve(app, settings.bind, settings.api_port, stop)
+
+
+async def relay(settings: Settings, servers: Servers) -> None:
+    """Publish every fact on the bus."""
+    stop = stop_on_signal()
+    async with bus(servers, "relay") as client:
+        await ensure_streams(client, settings.events_retention_days)
+        await Relay(client, servers.database_url).run(stop)
+
+
+async def sender(settings: Settings, servers: Servers) -> None:
+    """Deliver webhooks."""
+    stop = stop_on_signal()
+    async with reading(servers) as reader:
+        allowed = networks(settings.webhook_allow_cidrs)
+        pause = settings.webhook_retry_sec
+        sending = Sender(servers.database_url, reader, vault(settings, reader), allowed, pause)
+        await sending.run(stop)
+
+
+async def bare_service(settings: Settings, servers: Servers, port: int, name: str) -> None:
+    """A service that has no pages yet: it answers for its health."""
+    stop = stop_on_signal()
+    async with bus(servers, name) as client, reading(servers) as reader:
+        await serve(application(_health(client, reader)), settings.bind, port, stop)
+
+
+def projector(servers: Servers) -> None:
+    """Keep the read models up to date until told to stop."""
+    stopping = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    running = Projector(servers.database_url, on_page=_observe_page)
+    running.run(lambda: stopping)
+    running.close()
+
+
+def _observe_page(count: int, seconds: float) -> None:
+    metrics.FACTS_PROJECTED.inc(count)
+    metrics.PAGE_SECONDS.observe(seconds)
+
+
+# Parts
+
+
+def vault(settings: Settings, reader: Reader) -> Vault:
+    return Vault(reader.pool, key_from(made_secret(settings, "secret_key")))
+
+
+def provisioner(settings: Settings, commander: Commander, reader: Reader) -> Provisioner:
+    insecure = networks(settings.webhook_allow_cidrs)
+    return Provisioner(commander, reader, vault(settings, reader), insecure)
+
+
+def application(endpoints: Sequence[Endpoint]) -> Asgi:
+    app = Litestar(
+        [one.handler() for one in endpoints],
+        exception_handlers=PROBLEM_HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+    )
+    return fast_paths(app, endpoints)
+
+
+def _health(client: Client, reader: Reader, locator: Locator | None = None) -> list[Endpoint]:
+    async def check() -> dict[str, object]:
+        found = await readiness(client, reader)
+        if locator is not None and not locator.loaded:
+            found |= {"ok": 0, "directory": "loading"}
+        return found
+
+    return health_endpoints(check, metrics.exposition)

@@ -1,0 +1,1 @@
+"""Long runs that kill processes: `make chaos`. CHAOS_SECONDS sets how long (default 90)."""

@@ -1,0 +1,146 @@
+"""The command line: what it prints, for people and for machines, and its exit codes (spec 12)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.system import System, acme, new_call_id
+
+
+def test_applying_a_file_shows_a_plan_and_doing_it_twice_changes_nothing(
+    system: System, tmp_path: Path
+) -> None:
+    document = acme()
+    file = tmp_path / "acme.yaml"
+    file.write_text(yaml.safe_dump(document))
+    planned = system.cli("apply", "-f", str(file), "--plan")
+    assert planned.returncode == 0, planned.stderr
+    assert "planned: 8 create" in planned.stdout
+    first = system.cli_json("apply", "-f", str(file))
+    assert first["counts"] == {"create": 8, "change": 0, "nothing": 0}
+    second = system.cli_json("apply", "-f", str(file))
+    assert second["counts"] == {"create": 0, "change": 0, "nothing": 8}
+    document["users"][0]["display_name"] = "Alice B."
+    document["devices"][1]["password"] = "another secret"
+    file.write_text(yaml.safe_dump(document))
+    third = system.cli_json("apply", "-f", str(file))
+    assert third["counts"] == {"create": 0, "change": 2, "nothing": 6}
+    changed = {row["kind"]: row["members"] for row in third["changes"] if row["members"]}
+    assert changed == {"sip_user": "display_name", "sip_device": "password"}
+
+
+def test_rows_without_ids_are_found_by_what_names_them(system: System, tmp_path: Path) -> None:
+    document = acme()
+    for section in ("users", "numbers", "flows"):
+        document["devices"] = []
+        for row in document[section]:
+            row.pop("id")
+    document["numbers"][0] = {"e164": "+1 (303) 555-" + document["numbers"][0]["e164"][-4:]}
+    file = tmp_path / "acme.yaml"
+    file.write_text(yaml.safe_dump(document))
+    assert system.cli_json("apply", "-f", str(file))["counts"]["create"] == 6
+    assert system.cli_json("apply", "-f", str(file))["counts"]["nothing"] == 6
+
+
+def test_a_bad_file_is_refused_by_name_and_changes_nothing(system: System, tmp_path: Path) -> None:
+    document = acme(gadgets=[{"name": "x"}])
+    file = tmp_path / "acme.yaml"
+    file.write_text(yaml.safe_dump(document))
+    refused = system.cli("apply", "-f", str(file))
+    assert refused.returncode == 1
+    assert "/gadgets" in refused.stderr
+    file.write_text("account: [")
+    assert system.cli("apply", "-f", str(file)).returncode == 1
+
+
+def test_a_call_is_traced_listed_and_counted(system: System, account: dict[str, Any]) -> None:
+    call_id, account_id = new_call_id(), account["account"]["id"]
+    system.route(call_id, account["numbers"][0]["e164"])
+    shown = system.cli("trace", call_id)
+    assert shown.returncode == 0
+    assert call_id in shown.stdout
+    assert "classify: inbound" in shown.stdout
+    steps = system.cli_json("trace", call_id)
+    assert steps[0]["seq"] == 1
+    (row,) = system.cli_json("calls", "--account", account_id)
+    assert row["call_id"] == call_id
+    assert "1 open call(s)" in system.cli("cac", "show", "--account", account_id).stdout
+    reset = system.cli_json("cac", "reset", "--account", account_id, "--force")
+    assert reset["released"] == 1
+    missing = system.cli("trace", "no-such-call")
+    assert missing.returncode == 3
+    assert "no call" in missing.stderr
+
+
+def test_a_live_call_is_followed_to_its_end(system: System, account: dict[str, Any]) -> None:
+    call_id = new_call_id()
+    system.route(call_id, account["numbers"][0]["e164"])
+    system.report(call_id, "end")
+    followed = system.cli("trace", call_id, "--follow")
+    assert followed.returncode == 0
+    assert "Ended" in followed.stdout
+
+
+def test_keys_are_made_listed_and_revoked(system: System, account: dict[str, Any]) -> None:
+    account_id = account["account"]["id"]
+    made = system.cli_json("keys", "create", "--account", account_id, "--scopes", "cdr,users")
+    assert {"id", "key"} <= made.keys()
+    headers = {"x-api-key": made["key"]}
+    assert system.api.get("/v1/whoami", headers=headers).json()["scopes"] == ["cdr", "users"]
+    listed = system.cli_json("keys", "list", "--account", account_id)
+    assert [row["id"] for row in listed] == [made["id"]]
+    assert made["key"] not in json.dumps(listed)
+    system.cli_json("keys", "revoke", made["id"])
+    assert system.api.get("/v1/whoami", headers=headers).status_code == 401
+    assert system.cli("keys", "revoke", "key_nobody").returncode == 3
+
+
+def test_status_and_doctor_say_that_all_is_well(system: System) -> None:
+    status = system.cli_json("status")
+    assert status["ok"]
+    assert status["services"].keys() == {"edge", "api", "realtime", "console"}
+    findings = system.cli_json("doctor")["findings"]
+    assert {finding["state"] for finding in findings} == {"ok"}
+
+
+def test_migrating_again_does_nothing(system: System) -> None:
+    assert system.cli_json("migrate") == {"applied": []}
+
+
+def test_settings_show_where_they_come_from_and_no_secret(system: System) -> None:
+    rows = {row["name"]: row for row in system.cli_json("config", "show")}
+    assert rows["DATA_DIR"]["from"] == "environment"
+    assert rows["BIND"] == {"name": "BIND", "value": "127.0.0.1", "from": "default"}
+    assert rows["ADMIN_TOKEN"]["value"] == "(set)"
+    assert "let me in" not in json.dumps(rows)
+
+
+def test_without_a_running_system_commands_say_how_to_start_one() -> None:
+    idle = System()
+    try:
+        refused = idle.cli("trace", "x")
+        assert refused.returncode == 4
+        assert "callplane up" in refused.stderr
+        assert idle.cli("status").returncode == 4
+        doctor = idle.cli("doctor")
+        assert doctor.returncode == 1 or "nothing runs" in doctor.stdout
+    finally:
+        idle.close()
+
+
+def test_a_bad_setting_is_named_with_its_source() -> None:
+    broken = System(node_cidrs="not a network")
+    try:
+        refused = broken.cli("status")
+        assert refused.returncode == 2
+        assert "NODE_CIDRS (environment)" in refused.stderr
+    finally:
+        broken.close()
+
+
+def test_commands_used_wrongly_exit_with_2(system: System) -> None:
+    assert system.cli("trace").returncode == 2
+    assert system.cli("calls").returncode == 2
+    assert system.cli("teleport").returncode == 2

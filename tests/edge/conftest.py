@@ -1,0 +1,47 @@
+"""Fixtures: one Callplane with one Kamailio in front for all tests; each has its own account."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.edge import net, sink
+from tests.edge.kamailio import Kamailio
+from tests.edge.office import Edge
+from tests.edge.sink import Sink
+from tests.support.system import System
+
+NONCE_SECRET = "nonces of the edge tests"
+MEDIA = "127.0.0.40"
+
+
+@pytest.fixture(scope="session")
+def subscriber() -> Iterator[Sink]:
+    with sink.listening() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="session")
+def running_edge(subscriber: Sink) -> Iterator[Edge]:
+    with_media = net.free_udp_port(MEDIA)
+    media_uri = f"sip:flow@{MEDIA}:{with_media}"
+    system = System(nonce_secret=NONCE_SECRET, webhook_retry_sec="0.2", media_uri=media_uri)
+    kamailio = Kamailio(system.edge_url, NONCE_SECRET, media_uri=media_uri)
+    try:
+        system.start()
+        kamailio.start()
+        yield Edge(system, kamailio, subscriber, with_media)
+    finally:
+        kamailio.close()
+        system.close()
+
+
+@pytest.fixture
+def edge(running_edge: Edge) -> Iterator[Edge]:
+    """The shared edge; what this test lets SIPp play ends with it. A failure shows the edge's log."""
+    running_edge.runs = []
+    log = running_edge.kamailio.log
+    seen = log.stat().st_size
+    yield running_edge
+    running_edge.close()
+    sys.stderr.write(log.read_bytes()[seen:].decode(errors="replace"))

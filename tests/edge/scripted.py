@@ -1,0 +1,88 @@
+"""A control plane that answers what a test wants: late, wrong, or not at all."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+
+class Answer(NamedTuple):
+    status: int
+    body: Any
+    """Bytes as they are, everything else as JSON."""
+    after_sec: float = 0
+
+
+TAKEN = Answer(200, {"ok": 1})
+
+
+class Asked(NamedTuple):
+    path: str
+    members: dict[str, Any]
+    headers: dict[str, str]
+    """Lower-case names."""
+
+
+class ScriptedControl:
+    """`answers` may be changed at any time: path → the answer to a request's members."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.answers: dict[str, Callable[[dict[str, Any]], Answer]] = {}
+        self.asked: list[Asked] = []
+
+    def questions(self, path: str) -> list[dict[str, Any]]:
+        return [one.members for one in list(self.asked) if one.path == path]
+
+    def reports(self) -> list[dict[str, Any]]:
+        """The events that were taken, in their order."""
+        return [
+            event
+            for body in self.questions("/presence/event")
+            for event in body.get("events", [body])
+        ]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+@contextmanager
+def answering() -> Iterator[ScriptedControl]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"])).decode()
+            is_json = self.headers["content-type"] == "application/json"
+            members = json.loads(body) if is_json else dict(parse_qsl(body))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            control.asked.append(Asked(self.path, members, headers))
+            answer = control.answers.get(self.path, lambda members: TAKEN)(members)
+            time.sleep(answer.after_sec)
+            data = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body)
+            self.send_response(answer.status)
+            data = data if isinstance(data, bytes) else data.encode()
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            """Quiet."""
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    control = ScriptedControl(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield control
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
