@@ -111,8 +111,8 @@ async def reading(servers: Servers) -> AsyncIterator[Reader]:
 
 
 @asynccontextmanager
-async def commanding(client: Client) -> AsyncIterator[Commander]:
-    commander = Commander(client)
+async def commanding(client: Client, patience: float = 0.0) -> AsyncIterator[Commander]:
+    commander = Commander(client, patience)
     await commander.start()
     try:
         yield commander
@@ -140,7 +140,7 @@ async def worker(settings: Settings, servers: Servers, slot: int) -> None:
     store = PgStore(servers.database_url, key_from(made_secret(settings, "secret_key")))
     async with bus(servers, f"worker {name}") as client:
         await ensure_streams(client, settings.events_retention_days)
-        leases = Leases(await client.jetstream().key_value(PARTITIONS), name)
+        leases = Leases(client, await client.jetstream().key_value(PARTITIONS), name)
         world = World(options(settings), settings.max_accounts, settings.max_calls)
         loop = Loop(
             store,

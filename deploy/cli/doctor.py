@@ -19,6 +19,9 @@ from deploy.settings import SECRETS, Settings, load
 from gateways.addresses import networks
 from gateways.store.migrate import pending
 
+TIMEOUT = 10.0
+"""Seconds; a machine under load is slow but well."""
+
 config = typer.Typer(help="Settings.", no_args_is_help=True)
 
 
@@ -74,7 +77,7 @@ def status(json: bool = Json) -> None:
 
 def _ready(settings: Settings, port: int) -> dict[str, Any]:
     try:
-        with urlopen(f"http://{settings.bind}:{port}/readyz", timeout=3) as answer:
+        with urlopen(f"http://{settings.bind}:{port}/readyz", timeout=TIMEOUT) as answer:
             return dict(orjson.loads(answer.read()))
     except HTTPError as error:
         return dict(orjson.loads(error.read()))
@@ -167,7 +170,7 @@ def _store_finding(url: str) -> dict[str, str]:
 
 async def _bus_finding(servers: wiring.Servers) -> dict[str, str]:
     try:
-        async with asyncio.timeout(3), wiring.bus(servers, "doctor") as client:
+        async with asyncio.timeout(TIMEOUT), wiring.bus(servers, "doctor") as client:
             await client.jetstream().account_info()
     except Exception as error:
         return _finding(False, "NATS answers, with JetStream", f"{error}: check NATS_URL")

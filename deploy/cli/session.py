@@ -15,6 +15,9 @@ from gateways.store.secrets import Vault
 
 T = TypeVar("T")
 
+PATIENCE = 6.0
+"""Seconds in which another worker has taken over from one that died."""
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -34,7 +37,7 @@ def with_session(work: Callable[[Session], Awaitable[T]]) -> T:
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(wiring.bus(servers, "cli"))
             reader = await stack.enter_async_context(wiring.reading(servers))
-            commander = await stack.enter_async_context(wiring.commanding(client))
+            commander = await stack.enter_async_context(wiring.commanding(client, PATIENCE))
             provisioner = wiring.provisioner(settings, commander, reader)
             vault = wiring.vault(settings, reader)
             return await work(Session(settings, commander, reader, provisioner, vault))

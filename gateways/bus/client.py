@@ -19,6 +19,8 @@ from gateways.problems import refusal_from
 
 TIMEOUT = 2.0
 """Seconds after which a worker that took a command but gives no reply counts as gone."""
+PAUSE = 0.1
+"""Seconds between two tries to reach an owner, for those who have patience."""
 
 
 class Waiting(NamedTuple):
@@ -40,10 +42,15 @@ class Commander:
 
     All replies come to one subscription; a request costs a counter and a future, and one sweep
     looks after the timeouts of all (the client's own `request` takes three times as long).
+
+    `patience`: seconds for which a command that nobody has taken is sent again. None for a service
+    (its caller is told at once, and retries); a few for a person who waits at a command line while
+    another worker takes over.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, patience: float = 0.0) -> None:
         self._client = client
+        self._patience = patience
         self._inbox = client.new_inbox()
         self._numbers = itertools.count()
         self._waiting: dict[str, Waiting] = {}
@@ -67,12 +74,18 @@ class Commander:
             raise Unavailable("the bus is away")
         subject = f"cmd.{partition_of(command.account_id)}.{NAMES[type(command)]}"
         payload = command.__pydantic_serializer__.to_json(command, by_alias=True, exclude_none=True)
-        reply = orjson.loads(await self._request(subject, payload))
+        deadline = asyncio.get_running_loop().time() + self._patience
+        while not (data := await self._request(subject, payload)):
+            if asyncio.get_running_loop().time() >= deadline:
+                raise Unavailable("no worker serves this account at the moment")
+            await asyncio.sleep(PAUSE)
+        reply = orjson.loads(data)
         if "error" in reply:
             raise refusal_from(reply["error"])
         return Reply(reply["ok"], reply["position"])
 
     async def _request(self, subject: str, payload: bytes) -> bytes:
+        """The reply; empty when nobody listens."""
         loop = asyncio.get_running_loop()
         number = str(next(self._numbers))
         waiting = self._waiting[number] = Waiting(loop.create_future(), loop.time() + TIMEOUT)
@@ -88,11 +101,7 @@ class Commander:
         waiting = self._waiting.get(message.subject.rpartition(".")[2])
         if waiting is None or waiting.reply.done():
             return
-        if not message.data and message.headers and message.headers.get("Status") == "503":
-            refusal = Unavailable("no worker serves this account at the moment")
-            waiting.reply.set_exception(refusal)
-        else:
-            waiting.reply.set_result(message.data)
+        waiting.reply.set_result(message.data)
 
     def _give_up_all(self) -> None:
         """The connection is lost, and with it every reply that was on its way."""

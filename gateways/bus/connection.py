@@ -93,7 +93,7 @@ async def ensure_streams(client: Client, retention_days: float = 7) -> None:
         ),
     ):
         await _ensure(jetstream, config)
-    await jetstream.create_key_value(KeyValueConfig(bucket=PARTITIONS, history=1))
+    await jetstream.create_key_value(KeyValueConfig(bucket=PARTITIONS, history=1, direct=True))
 
 
 async def _ensure(jetstream: Any, config: StreamConfig) -> None:

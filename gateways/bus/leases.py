@@ -6,15 +6,19 @@ that has it. A partition is free when nobody has it or when its worker's key has
 routing: a lease that two workers believe in does no harm, because the store fences the older one.
 """
 
+import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
 
 import orjson
-from nats.js.errors import APIError, BucketNotFoundError, KeyWrongLastSequenceError, NoKeysError
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.errors import APIError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from commands.partitions import PARTITIONS
+from gateways.bus.connection import PARTITIONS as BUCKET
 
 log = logging.getLogger("callplane.leases")
 
@@ -22,6 +26,10 @@ TTL = 3.0
 """Seconds without a renewal after which a worker counts as dead."""
 INTERVAL = 0.75
 """Seconds between two renewals."""
+READ_TIMEOUT = 2.0
+_PREFIX = f"$KV.{BUCKET}."
+_COMPLETE = ("204", "404")
+"""Statuses that end an answer: that was all, there is nothing."""
 
 
 @dataclass(slots=True)
@@ -35,6 +43,7 @@ class _Seen:
 
 @dataclass(slots=True)
 class Leases:
+    client: Client
     bucket: KeyValue
     worker: str
     _seen: dict[str, _Seen] = field(default_factory=dict)
@@ -102,22 +111,42 @@ class Leases:
         return True
 
     async def _read(self) -> None:
-        """Read the whole bucket; a watch that ends after what is there now."""
+        """Read the whole bucket at once. Raises TimeoutError when not all of it has come: a worker
+        that took half a bucket for the whole would give up what it has."""
         now = time.monotonic()
         found: dict[str, _Seen] = {}
-        watcher = await self.bucket.watchall()
-        try:
-            async for entry in watcher:
-                if entry is None:
-                    break
-                if entry.operation is not None and entry.key.startswith("w."):
-                    continue
-                worker = orjson.loads(entry.value).get("worker", "") if entry.value else ""
-                old = self._seen.get(entry.key)
-                moved_at = old.moved_at if old and old.revision == entry.revision else now
-                found[entry.key] = _Seen(entry.revision or 0, worker, moved_at)
-        except (NoKeysError, BucketNotFoundError):
-            pass
-        finally:
-            await watcher.stop()  # type: ignore[no-untyped-call]
+        for message in await self._entries():
+            headers = message.headers or {}
+            key, revision = (
+                headers["Nats-Subject"].removeprefix(_PREFIX),
+                int(headers["Nats-Sequence"]),
+            )
+            if key.startswith("w.") and "KV-Operation" in headers:
+                continue
+            worker = orjson.loads(message.data).get("worker", "") if message.data else ""
+            old = self._seen.get(key)
+            moved_at = old.moved_at if old and old.revision == revision else now
+            found[key] = _Seen(revision, worker, moved_at)
         self._seen = found
+
+    async def _entries(self) -> list[Msg]:
+        """The last message of every key: one question, many answers, the last of which has a
+        status (ADR-31 of the NATS architecture, batched direct get)."""
+        inbox = self.client.new_inbox()
+        answers = await self.client.subscribe(inbox)
+        question = orjson.dumps({"multi_last": [_PREFIX + ">"]})
+        entries: list[Msg] = []
+        try:
+            await self.client.publish(f"$JS.API.DIRECT.GET.KV_{BUCKET}", question, reply=inbox)
+            async with asyncio.timeout(READ_TIMEOUT):
+                while (status := _status(message := await answers.next_msg(None))) is None:
+                    entries.append(message)
+        finally:
+            await answers.unsubscribe()
+        if status not in _COMPLETE:
+            raise TimeoutError(f"the bucket cannot be read: {status}")
+        return entries
+
+
+def _status(message: Msg) -> str | None:
+    return (message.headers or {}).get("Status")

@@ -17,6 +17,8 @@ from gateways.store.reader import Reader
 MAX_LAG = 50_000
 """Facts that a read model may be behind and still count as ready."""
 
+PING_TIMEOUT = 2.0
+
 Check = Callable[[], Awaitable[dict[str, Any]]]
 
 
@@ -63,6 +65,6 @@ async def _served(client: Client) -> int:
     """How many partitions have an owner that answers."""
     if not client.is_connected:
         return 0
-    asked = (client.request(f"cmd.{n}.{PING}", timeout=1.0) for n in range(PARTITIONS))
+    asked = (client.request(f"cmd.{n}.{PING}", timeout=PING_TIMEOUT) for n in range(PARTITIONS))
     answers = await asyncio.gather(*asked, return_exceptions=True)
     return sum(isinstance(answer, Msg) and answer.data == b"1" for answer in answers)

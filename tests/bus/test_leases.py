@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+from nats.js.errors import NoStreamResponseError
+
 from commands.partitions import PARTITIONS
 from gateways.bus import leases
 from gateways.bus.connection import PARTITIONS as BUCKET
@@ -16,7 +19,7 @@ async def member(nats_url: str, name: str) -> AsyncIterator[Leases]:
     client = await connect(nats_url, name)
     await ensure_streams(client)
     try:
-        yield Leases(await client.jetstream().key_value(BUCKET), name)
+        yield Leases(client, await client.jetstream().key_value(BUCKET), name)
     finally:
         await client.close()
 
@@ -109,5 +112,17 @@ def test_a_worker_that_comes_back_under_its_name_has_its_partitions_at_once(
             await take_share(a)
         async with member(nats_url, "a") as again:
             assert await again.renew() == set(range(PARTITIONS))
+
+    asyncio.run(story())
+
+
+def test_a_bucket_that_cannot_be_read_is_not_taken_for_an_empty_one(nats_url: str) -> None:
+    async def story() -> None:
+        async with member(nats_url, "a") as a:
+            held = await take_share(a)
+            await a.client.jetstream().delete_stream("KV_" + BUCKET)
+            with pytest.raises((TimeoutError, NoStreamResponseError)):
+                await a.renew()
+            assert a.held_by("a") == held
 
     asyncio.run(story())

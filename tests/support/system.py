@@ -23,7 +23,7 @@ import yaml
 from psycopg.rows import DictRow, dict_row
 
 from deploy import wiring
-from deploy.cli.session import Session
+from deploy.cli.session import PATIENCE, Session
 from deploy.embedded import free_port
 from deploy.settings import load
 from deploy.wiring import Servers
@@ -135,7 +135,7 @@ class System:
 
     def cli_json(self, *arguments: str) -> Any:
         done = self.cli(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stderr + done.stdout
         return json.loads(done.stdout)
 
     def with_session(self, work: Callable[[Session], Awaitable[T]]) -> T:
@@ -146,7 +146,7 @@ class System:
             async with AsyncExitStack() as stack:
                 client = await stack.enter_async_context(wiring.bus(self.servers, "test"))
                 reader = await stack.enter_async_context(wiring.reading(self.servers))
-                commander = await stack.enter_async_context(wiring.commanding(client))
+                commander = await stack.enter_async_context(wiring.commanding(client, PATIENCE))
                 provisioner = wiring.provisioner(settings, commander, reader)
                 vault = wiring.vault(settings, reader)
                 return await work(Session(settings, commander, reader, provisioner, vault))
