@@ -74,7 +74,8 @@ def take(
     holds: Sequence[Hold],
     now: Millis,
 ) -> list[ChannelsTaken]:
-    """Admit a call that `exhausted` found nothing against. A call is admitted once."""
+    """Admit a call that `exhausted` found nothing against. A call is admitted once, and holds a
+    channel once, however many reasons it has to (who calls himself, what goes back to its trunk)."""
     if call_id in state.open:
         return []
     return [
@@ -85,7 +86,7 @@ def take(
             direction=direction,
             from_number=from_number,
             to_number=to_number,
-            holds=tuple(holds),
+            holds=tuple(dict.fromkeys(holds)),
         )
     ]
 
@@ -117,7 +118,7 @@ def evolve(state: Capacity, fact: ChannelsTaken | ChannelsReleased) -> Capacity:
                 state.holders.setdefault(hold, set()).add(fact.call_id)
         case ChannelsReleased():
             if admission := state.open.pop(fact.call_id, None):
-                for hold in admission.holds:
+                for hold in dict.fromkeys(admission.holds):
                     holders = state.holders[hold]
                     holders.discard(fact.call_id)
                     if not holders:

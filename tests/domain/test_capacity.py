@@ -95,3 +95,19 @@ def test_a_limit_is_the_number_of_calls_that_may_hold_it(
 def test_a_call_is_never_in_its_own_way() -> None:
     state = given(CAPACITY, _taken(CALL_ID, DID)).state
     assert capacity.exhausted(state, CALL_ID, [Limit(DID, 1)]) is None
+
+
+def test_a_channel_that_a_call_needs_twice_is_held_once() -> None:
+    def take_twice(state: Capacity) -> list[ChannelsTaken]:
+        caller, called = "14155551234", "12025550123"
+        return capacity.take(
+            state, ACCOUNT, CALL_ID, Direction.INBOUND, caller, called, [DID, TRUNK, DID], NOW
+        )
+
+    after = given(CAPACITY).when(take_twice).then(_taken(CALL_ID, DID, TRUNK))
+    assert capacity.used(after.state, DID) == 1
+
+
+def test_a_history_in_which_a_call_holds_a_channel_twice_can_be_folded() -> None:
+    facts = (_taken(CALL_ID, DID, DID), _released(CALL_ID))
+    assert given(CAPACITY, *facts).state == Capacity()

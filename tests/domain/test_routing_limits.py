@@ -59,6 +59,21 @@ def test_a_call_from_desk_to_desk_holds_both_users() -> None:
     assert _holds(acme) == {CALLER, CALLED}
 
 
+def test_who_calls_himself_holds_one_channel_of_his() -> None:
+    acme = _acme()
+    acme.dial("1001")
+    (admission,) = acme.capacity.open.values()
+    assert admission.holds == (CALLER,)
+
+
+def test_a_call_that_goes_back_to_its_trunk_holds_one_channel_of_it() -> None:
+    acme = _acme()
+    acme.change("did", DID, dest_kind="trunk", dest_id="tr_1")
+    acme.ring_in(src_ip="192.0.2.10")
+    (admission,) = acme.capacity.open.values()
+    assert sorted(admission.holds) == sorted({TRUNK, ACCOUNT_IN, NUMBER})
+
+
 def test_only_the_first_of_several_trunks_is_held() -> None:
     acme = _acme()
     acme.add_trunk("tr_2")
