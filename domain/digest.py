@@ -104,8 +104,13 @@ def proves(known: Credential | None, answer: Answer) -> bool:
     else:
         ha1 = credential.ha1
     expected = expected_response(ha1 or _NOBODY.ha1, answer)
-    equal = hmac.compare_digest(expected, answer.response.lower())
+    equal = hmac.compare_digest(expected.encode(), _octets(answer.response.lower()))
     return equal and known is not None and ha1 is not None
+
+
+def _octets(text: str) -> bytes:
+    """Whatever a phone sends can be compared; text outside ASCII cannot, as text."""
+    return text.encode(errors="replace")
 
 
 # Nonces

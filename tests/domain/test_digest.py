@@ -94,6 +94,12 @@ def test_upper_case_hex_is_as_good() -> None:
     assert digest.proves(known, replace(RFC_2617, response=RFC_2617.response.upper()))
 
 
+@pytest.mark.parametrize("response", ["é" * 32, "\ud800", ""])
+def test_a_response_that_is_no_hex_proves_nothing(response: str) -> None:
+    known = _credential(RFC_2617, "Circle Of Life")
+    assert not digest.proves(known, replace(RFC_2617, response=response))
+
+
 def test_a_phone_may_send_the_domain_with_its_name() -> None:
     known = digest.credential("1001", "acme.example", "secret")
     asked = Answer("1001@acme.example", "acme.example", "n", "sip:acme.example", "REGISTER", "")
