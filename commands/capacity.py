@@ -3,6 +3,7 @@
 from commands.message import Command, Outcome
 from commands.world import World
 from domain import capacity
+from domain.errors import NotFound
 from events.capacity import ReleaseReason
 
 
@@ -13,7 +14,10 @@ class ResetCapacity(Command):
 
 
 def reset_capacity(command: ResetCapacity, world: World) -> Outcome:
-    state = world.office(command.account_id).capacity
+    office = world.office(command.account_id)
+    if office.directory.account is None:
+        raise NotFound(f"no account {command.account_id}")
+    state = office.capacity
     sessions = [] if command.force else world.calls(list(state.open))
     alive = {s.call_id for s in sessions if s.account_id is not None and s.outcome is None}
     facts = [

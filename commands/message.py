@@ -1,6 +1,7 @@
 """The shape of a command and of what comes of it."""
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -23,7 +24,7 @@ def _millis(value: Any) -> Any:
             value = float(value) if "." in value else int(value)
         except ValueError:
             return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         return value
     return int(value * 1000) if 0 < value < 10**11 else int(value)
 
@@ -38,6 +39,9 @@ Line = Annotated[str, AfterValidator(_one_line)]
 """Text that goes into a column or a header: no control characters."""
 Printable = Annotated[str, Field(max_length=255), AfterValidator(_printable)]
 CallIdField = Annotated[CallId, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+AccountIdField = Annotated[
+    AccountId, Field(min_length=1, max_length=64), AfterValidator(_printable)
+]
 Timestamp = Annotated[Millis, BeforeValidator(_millis), Field(ge=0, le=4_102_444_800_000)]
 """Epoch milliseconds up to the year 2100; a value below 10^11 is taken for seconds."""
 
@@ -49,7 +53,7 @@ class Command(BaseModel):
         frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True
     )
 
-    account_id: AccountId = PLATFORM
+    account_id: AccountIdField = PLATFORM
     command_id: Line | None = Field(default=None, max_length=255)
     """Names the wish: sent again under the same id, it gets the first reply. Needed only where the
     decision itself does not recognise a repetition."""

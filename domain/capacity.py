@@ -75,7 +75,7 @@ def take(
     now: Millis,
 ) -> list[ChannelsTaken]:
     """Admit a call that `exhausted` found nothing against. A call is admitted once, and holds a
-    channel once, however many reasons it has to (who calls himself, what goes back to its trunk)."""
+    channel once, whatever needs it (who calls himself, what goes back to its trunk)."""
     if call_id in state.open:
         return []
     return [

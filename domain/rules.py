@@ -313,7 +313,7 @@ def check(kind: str, members: Mapping[str, Any], country: str) -> Resource:
 
     Raises `Invalid` with one fault per bad member.
     """
-    if nul := list(_with_nul(members)):
+    if nul := nul_faults(members):
         raise Invalid(f"the {kind} is not valid", nul)
     try:
         ruled = RULES[kind].model_validate(members, context={"country": country})
@@ -322,8 +322,12 @@ def check(kind: str, members: Mapping[str, Any], country: str) -> Resource:
     return resources.KINDS[kind].model_validate(ruled.model_dump())
 
 
-def _with_nul(value: Any, pointer: str = "") -> Iterator[Fault]:
+def nul_faults(members: Mapping[str, Any]) -> list[Fault]:
     """U+0000 is a character in JSON and none in PostgreSQL."""
+    return list(_with_nul(members))
+
+
+def _with_nul(value: Any, pointer: str = "") -> Iterator[Fault]:
     if isinstance(value, str) and "\0" in value:
         yield Fault(pointer, "has a NUL character")
     elif isinstance(value, Mapping):

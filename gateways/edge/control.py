@@ -8,6 +8,7 @@ account's owner.
 import asyncio
 import time
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 import orjson
@@ -46,12 +47,17 @@ class EdgeControl:
         realm = body.get("realm")
         if not isinstance(realm, str) or not realm:
             raise Invalid("a challenge needs a realm", [Fault("/realm", "is missing")])
+        if not realm.isprintable() or len(realm) > 255:
+            raise Invalid(
+                "no such realm", [Fault("/realm", "is too long or has a control character")]
+            )
         nonce = digest.make_nonce(self._nonce_secret, int(time.time()))
         return {"realm": realm, "nonce": nonce, "opaque": "", "algorithm": "MD5", "qop": "auth"}
 
     async def auth(self, body: Body, peer: str) -> dict[str, Any]:
         """`{ok: 1, …}` or `{ok: 0, reason, nonce}`; a refusal is reported to the defence."""
-        command = _read(VerifyDigest, body)
+        command = read(VerifyDigest, body)
+        source = _source_of(body) or peer
         account_id = self._locator.account_of_login(command.username, command.realm)
         if account_id is None:
             await self._locator.look_again()
@@ -61,14 +67,13 @@ class EdgeControl:
         if not answer["ok"]:
             answer["nonce"] = digest.make_nonce(self._nonce_secret, int(time.time()))
             if answer["reason"] != digest.AuthRefusal.STALE:
-                self._report_failure(command, body, peer, answer["reason"])
+                self._report_failure(command, source, answer["reason"])
         return answer
 
-    def _report_failure(self, command: VerifyDigest, body: Body, peer: str, reason: str) -> None:
-        source = body.get("src_ip") or body.get("srcIp") or peer
+    def _report_failure(self, command: VerifyDigest, source: str, reason: str) -> None:
         self._commander.tell(
             ReportFailedAuth(
-                ip=str(source)[:64],
+                ip=source,
                 username=command.username,
                 realm=command.realm,
                 reason=reason,
@@ -78,7 +83,7 @@ class EdgeControl:
     # POST /route
 
     async def route(self, body: Body, node_id: str) -> dict[str, Any]:
-        command = _read(RouteCall, body)
+        command = read(RouteCall, body)
         account_id = self._account_to_route(command)
         if account_id is None:
             await self._locator.look_again()
@@ -139,7 +144,7 @@ class EdgeControl:
                 raise Invalid("the event is not valid", [Fault("/type", detail)])
 
     async def _contact(self, body: Body, node_id: str) -> dict[str, Any]:
-        command = _read(ReportContact, {"nodeId": node_id, **_timed(body)})
+        command = read(ReportContact, {"nodeId": node_id, **_timed(body)})
         account_id = command.account_id
         if account_id == PLATFORM:
             account_id = await self._account_of_contact(command)
@@ -159,7 +164,7 @@ class EdgeControl:
     async def _dialog(self, body: Body) -> dict[str, Any]:
         """The call's account is known from its route request; an event of a call that nobody has
         routed is kept for the platform until somebody does."""
-        command = _read(ReportDialog, _timed(body))
+        command = read(ReportDialog, _timed(body))
         account_id = await self._steering.account_of(command.call_id) or command.account_id
         reply = await self._commander.ask(_addressed(command, account_id))
         if moved := reply.body.get("moved"):
@@ -168,11 +173,24 @@ class EdgeControl:
         return {"ok": reply.body["ok"]}
 
 
-def _read(kind: type[C], body: Body) -> C:
+def read(kind: type[C], body: Body) -> C:
+    """The command that a body asks for, or Invalid with a fault per bad member."""
     try:
         return kind.model_validate(body)
     except ValidationError as error:
         raise Invalid("the request is not valid", faults_of(error)) from None
+
+
+def _source_of(body: Body) -> str | None:
+    """Where the SIP request came from, as the edge saw it."""
+    for member in ("src_ip", "srcIp"):
+        if value := body.get(member):
+            try:
+                return str(ip_address(value.strip("[]") if isinstance(value, str) else ""))
+            except ValueError:
+                fault = Fault(f"/{member}", "is not an IP address")
+                raise Invalid("the request is not valid", [fault]) from None
+    return None
 
 
 def _addressed(command: C, account_id: AccountId) -> C:

@@ -18,7 +18,8 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from commands.store import StoreDown
-from domain.errors import Fault, Invalid, Refusal, Unavailable
+from domain import rules
+from domain.errors import Fault, Invalid, NotFound, Refusal, Unavailable
 from gateways import problems
 from gateways.edge.control import decode_json
 
@@ -107,8 +108,10 @@ def endpoint(
     """What answers at `path`: method → handler."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        request = _request(scope)
+        request = _request(scope, path if is_mount else "")
         try:
+            if "\0" in request.path:
+                raise NotFound("there is nothing under such a path")
             handle = handlers.get(request.method)
             if handle is None:
                 allowed = ", ".join(sorted(handlers))
@@ -129,12 +132,13 @@ def endpoint(
     return Endpoint(path, serve, is_mount)
 
 
-def _request(scope: Scope) -> Request:
+def _request(scope: Scope, mount: str) -> Request:
+    """`mount`: what Litestar has cut off the front of the path, to which it adds a slash."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     client = scope.get("client")
     return Request(
         method=str(scope.get("method", "GET")),
-        path=scope["path"],
+        path=mount + scope["path"].rstrip("/") if mount else scope["path"],
         peer=client[0] if client else "",
         headers=headers,
         raw_query=scope.get("query_string", b""),
@@ -181,9 +185,14 @@ async def _send(send: Send, answer: Answer) -> None:
 
 def _pairs(data: bytes) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(data.decode(), keep_blank_values=True, errors="strict", max_num_fields=500)
+        found = parse_qsl(
+            data.decode(), keep_blank_values=True, errors="strict", max_num_fields=500
+        )
     except (UnicodeDecodeError, ValueError) as error:
         raise Invalid(f"the form is not readable: {error}") from None
+    if b"%00" in data or b"\0" in data:
+        raise Invalid("the form is not valid", rules.nul_faults(dict(found)))
+    return found
 
 
 def _form(data: bytes) -> dict[str, Any]:

@@ -188,3 +188,22 @@ def test_what_is_missing_is_named(system: System, account: dict[str, Any], missi
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert [error["pointer"] for error in answer.json()["errors"]] == [f"/{missing}"]
+
+
+def test_a_response_outside_ascii_is_a_bad_response(
+    system: System, account: dict[str, Any]
+) -> None:
+    device = account["devices"][0]
+    body = authorization(device, challenge(system, device["realm"]))
+    assert refused(system, {**body, "response": "é" * 32}) == "bad_response"
+
+
+@pytest.mark.parametrize("source", ["nowhere", {"ip": "192.0.2.1"}, 7, "192.0.2.1\0"])
+def test_a_source_that_is_no_address_is_named(
+    system: System, account: dict[str, Any], source: Any
+) -> None:
+    device = account["devices"][0]
+    body = authorization(device, challenge(system, device["realm"]), password="wrong")
+    answer = system.edge.post("/auth", json={**body, "src_ip": source})
+    assert answer.status_code == 400, answer.text
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/src_ip"]

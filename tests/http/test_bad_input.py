@@ -1,6 +1,7 @@
 """Bad input is a clear problem that names the member; nothing changes (spec 03, spec 14)."""
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -89,6 +90,55 @@ def test_a_bad_request_changes_nothing(system: System, account: dict[str, Any]) 
     dialog = {"type": "dialog", "callId": "x", "event": "gone"}
     assert_problem(system.edge.post("/presence/event", json=dialog), 400)
     assert stored() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "members", "pointer"),
+    [
+        ("/auth/challenge", {"realm": "a\r\nb"}, "/realm"),
+        ("/presence/event", {"type": "dialog", "callId": "a", "accountId": "a\0"}, "/accountId"),
+        ("/cac/reset", {"force": {}}, "/force"),
+    ],
+)
+def test_a_bad_member_is_named(
+    system: System, account: dict[str, Any], path: str, members: dict[str, Any], pointer: str
+) -> None:
+    body = {"accountId": account["account"]["id"], "event": "end", **members}
+    problem = assert_problem(system.edge.post(path, json=body), 400)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("ts", ["1.e999", "-1.e999", "nan.", "1e400"])
+def test_a_time_that_is_no_number_is_named(system: System, ts: str) -> None:
+    form = {"type": "dialog", "callId": "a", "event": "end", "ts": ts}
+    problem = assert_problem(system.edge.post("/presence/event", data=form), 400)
+    assert [error["pointer"] for error in problem["errors"]] == ["/ts"]
+
+
+@pytest.mark.parametrize("path", ["/cac?accountId=a%00", "/calls/a/trace?format=text%00"])
+def test_a_nul_in_a_query_is_named(system: System, path: str) -> None:
+    assert len(assert_problem(system.edge.get(path), 400)["errors"]) == 1
+
+
+def test_nothing_is_found_under_a_nul(system: System) -> None:
+    assert_problem(system.edge.get("/calls/a%00/trace"), 404)
+    reset = {"accountId": "acc_\0"}
+    assert_problem(system.edge.post("/cac/reset", json=reset), 404)
+
+
+def test_a_problem_names_the_path_that_was_asked(system: System) -> None:
+    missing = assert_problem(system.edge.get("/calls/none/trace"), 404)
+    assert missing["instance"] == "/calls/none/trace"
+    assert system.edge.get("/v1/calls").json()["instance"] == "/v1/calls"
+
+
+def test_a_call_id_with_signs_that_urls_escape_is_found(
+    system: System, account: dict[str, Any]
+) -> None:
+    for call_id in (f"{new_call_id()}%41@a", f"{new_call_id()}/b+c?d#e"):
+        system.route(call_id, account["numbers"][0]["e164"])
+        found = system.edge.get(f"/calls/{quote(call_id, safe='')}/trace")
+        assert found.json()["callId"] == call_id
 
 
 HOSTILE = st.recursive(

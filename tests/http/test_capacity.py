@@ -90,6 +90,7 @@ def test_a_reset_releases_what_no_live_call_holds_and_with_force_all(system: Sys
 def test_an_unknown_account_is_not_found_and_a_missing_one_is_named(system: System) -> None:
     unknown = system.edge.get("/cac", params={"accountId": "acc_nobody"})
     assert unknown.status_code == 404
+    assert system.edge.post("/cac/reset", json={"accountId": "acc_nobody"}).status_code == 404
     missing = system.edge.get("/cac")
     assert missing.status_code == 400
     assert missing.json()["errors"][0]["pointer"] == "/accountId"

@@ -1,7 +1,9 @@
 """The call log over /v1: pages, filters, CSV, traces (spec 07, spec 08)."""
 
+import base64
 import csv
 import io
+import json
 from typing import Any
 
 import pytest
@@ -99,3 +101,14 @@ def test_another_tenants_call_does_not_exist(system: System, calls: list[str]) -
     assert theirs.get(f"/v1/calls/{calls[0]}").status_code == 404
     assert theirs.get(f"/v1/calls/{calls[0]}/trace").status_code == 404
     assert theirs.get("/v1/calls").json()["rows"] == []
+
+
+@pytest.mark.parametrize("key", [[2**70, "a"], [1, "a\0"], [1], ["a", 1], [True, "a"]])
+def test_a_cursor_of_somebody_else_is_refused(api: Api, key: list[Any]) -> None:
+    made = base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+    assert pointers(api.get("/v1/calls", cursor=made)) == ["/cursor"]
+
+
+@pytest.mark.parametrize("name", ["from", "to", "direction", "disposition"])
+def test_a_filter_with_a_nul_is_refused(api: Api, name: str) -> None:
+    assert pointers(api.get("/v1/calls", **{name: "1\0"})) == [f"/{name}"]

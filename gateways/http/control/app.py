@@ -4,7 +4,6 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 from commands.bans import ReportRefusedAccess
 from commands.capacity import ResetCapacity
@@ -13,7 +12,7 @@ from events.base import AccountId, CallId
 from gateways.access import PREFIX_LENGTH, Gate, Principal, match_key
 from gateways.addresses import Network, client_address
 from gateways.bus.client import Commander
-from gateways.edge.control import EdgeControl
+from gateways.edge.control import EdgeControl, read
 from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
 from gateways.http.traces import trace_answer
 from gateways.locator import Locator
@@ -138,8 +137,8 @@ class ControlPlane:
     async def _reset(self, request: Request, who: Principal) -> Answer:
         body = request.members()
         account_id = self._account(body, who)
-        force = str(body.get("force", "0")).lower() in ("1", "true")
-        reply = await self.commander.ask(ResetCapacity(account_id=account_id, force=force))
+        wish = {"accountId": account_id, "force": body.get("force", False)}
+        reply = await self.commander.ask(read(ResetCapacity, wish))
         await self.reader.caught_up("channels", reply.position)
         return Answer(reply.body)
 
@@ -150,7 +149,7 @@ class ControlPlane:
         who.require("cdr")
         return await trace_answer(
             self.reader,
-            CallId(unquote(call_id)),
+            CallId(call_id),
             who.account_id,
             request.query.get("format", "json"),
         )
@@ -167,6 +166,8 @@ class ControlPlane:
             who.require("limits")
             if not hmac.compare_digest(asked.encode(), who.account_id.encode()):
                 raise NotFound(f"no account {asked}")
+        if not asked.isprintable():
+            raise NotFound("no account has such an id")
         return AccountId(asked)
 
 

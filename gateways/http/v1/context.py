@@ -6,7 +6,8 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from domain.errors import Invalid
+from domain import rules
+from domain.errors import Invalid, NotFound
 from events.base import AccountId
 from gateways.access import PREFIX_LENGTH, Principal, match_key
 from gateways.bus.client import Commander
@@ -44,6 +45,7 @@ async def authorise(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
     """A guard on every handler: a good key, with the scope that the handler names."""
+    _check_text(connection)
     if handler.opt.get(PUBLIC):
         return
     context: Context = connection.app.state.context
@@ -52,6 +54,14 @@ async def authorise(
         principal.require(scope)
     assert principal.account_id is not None, "a key belongs to an account"
     connection.state.caller = Caller(principal.account_id, principal)
+
+
+def _check_text(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """No NUL where a row is looked for."""
+    if "\0" in connection.scope["path"]:
+        raise NotFound("there is nothing under such a path")
+    if nul := rules.nul_faults(dict(connection.query_params.multi_items())):
+        raise Invalid("the request is not valid", nul)
 
 
 async def _principal(connection: ASGIConnection[Any, Any, Any, Any], reader: Reader) -> Principal:

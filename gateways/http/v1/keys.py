@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import Forbidden, NotFound
 from gateways.http.v1.context import Caller, Context
-from gateways.http.v1.operation import operation
+from gateways.http.v1.operation import RowId, operation
 from projections import directory
 
 MAX_KEYS = 1000
@@ -48,7 +48,7 @@ class MadeKey(BaseModel):
 
 class KeyToRevoke(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    key_id: str
+    key_id: RowId
 
 
 class Revoked(BaseModel):

@@ -1,12 +1,15 @@
 """How an operation of /v1 describes itself: its scope and its errors are in the API document."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar.openapi.datastructures import ResponseSpec
 from pydantic import BaseModel, Field
 
 from gateways import problems
 from gateways.http.v1.context import SCOPE
+
+RowId = Annotated[str, Field(max_length=64, pattern="^[!-~]*$")]
+"""An id in a body: opaque, but no text that could not be one."""
 
 
 class Problem(BaseModel):

@@ -20,8 +20,14 @@ def decode(cursor: str | None, *types: type) -> list[Any] | None:
         key = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         good = isinstance(key, list) and len(key) == len(types)
         good = good and all(type(part) is kind for part, kind in zip(key, types, strict=True))
+        good = good and all(_is_storable(part) for part in key)
     except ValueError:
         good = False
     if not good:
         raise Invalid("no such page", [Fault("/cursor", "is not a cursor of this list")])
     return list(key)
+
+
+def _is_storable(part: Any) -> bool:
+    """Whether PostgreSQL has such a value: no NUL in a text, no integer beyond bigint."""
+    return "\0" not in part if isinstance(part, str) else abs(part) < 2**63

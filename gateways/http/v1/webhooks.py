@@ -10,14 +10,14 @@ from commands.webhooks import RequestTest
 from domain.errors import NotFound
 from gateways.http.v1 import paging
 from gateways.http.v1.context import Caller, Context
-from gateways.http.v1.operation import operation
+from gateways.http.v1.operation import RowId, operation
 from gateways.webhooks import ledger
 from projections import directory
 
 
 class WebhookToTest(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    id: Annotated[str, Field(examples=["wh_01j3sarpfcz8gdnnabykstr6fw"])]
+    id: Annotated[RowId, Field(examples=["wh_01j3sarpfcz8gdnnabykstr6fw"])]
 
 
 class Accepted(BaseModel):
