@@ -96,6 +96,22 @@ DestKind = Literal[
 ]
 Transport = Literal["udp", "tcp", "tls", "wss"]
 Status = Literal["active", "disabled"]
+WebhookEvent = Literal[
+    "*",
+    "call.started",
+    "call.answered",
+    "call.ended",
+    "call.recording",
+    "queue.entered",
+    "queue.answered",
+    "queue.abandoned",
+    "agent.state",
+    "voicemail.received",
+    "campaign.finished",
+    "security.ban",
+    "limit.exceeded",
+    "test",
+]
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
@@ -275,7 +291,7 @@ class Voicemail(resources.Voicemail):
 class Webhook(resources.Webhook):
     model_config = _STRICT
     url: Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s@/]+(/\S*)?$")]
-    events: Annotated[tuple[str, ...], Field(min_length=1, max_length=50)] = ("*",)
+    events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1, max_length=50)] = ("*",)
     status: Literal["active", "paused", "disabled"] = "active"
     description: Text | None = None
 

@@ -24,7 +24,7 @@ from gateways.bus.client import Commander
 from gateways.ids import PREFIXES, new_id
 from gateways.store.reader import Reader
 from gateways.store.secrets import Vault
-from gateways.webhooks.signature import new_secret
+from gateways.webhooks.signature import can_sign, new_secret
 from projections import directory
 
 C = TypeVar("C", bound=Command)
@@ -171,17 +171,19 @@ class Provisioner:
             return members, {}
         secret = members.pop("secret", None) or new_secret()
         _must_be_text("/secret", secret)
-        if not secret.startswith("whsec_"):
-            raise Invalid(
-                "the webhook is not valid", [Fault("/secret", "does not begin with whsec_")]
-            )
+        if not can_sign(secret):
+            detail = "is not whsec_ and the base64 of 24 to 64 bytes"
+            raise Invalid("the webhook is not valid", [Fault("/secret", detail)])
         ref = await asyncio.to_thread(self._vault.put, account_id, secret.encode())
         return {**members, "secret_ref": ref}, {"secret": secret}
 
     def _check_url(self, url: Any) -> None:
         """https; http only to networks that the operator allows (development: loopback)."""
         _must_be_text("/url", url)
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise Invalid("the webhook is not valid", [Fault("/url", str(error))]) from None
         host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
         if parts.scheme != "https" and not lies_in(host, self._insecure_webhooks):
             raise Invalid("the webhook is not valid", [Fault("/url", "is not an https URL")])

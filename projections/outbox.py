@@ -156,10 +156,6 @@ def _announced(fact: Fact) -> Iterator[tuple[str, CallId | None, dict[str, Any]]
             yield "test", None, {"webhook_id": fact.webhook_id, "ts": fact.at}
 
 
-EVENTS = ("call.started", "call.ended", "test")
-"""Every event that can be subscribed to."""
-
-
 def _delivery(
     webhook_id: str,
     fact: Fact,

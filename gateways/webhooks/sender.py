@@ -208,6 +208,11 @@ class Sender:
                 return answer.status, error, _retry_after(answer.headers.get("Retry-After"))
         except (aiohttp.ClientError, OSError, TimeoutError, LookupError, ValueError) as error:
             return None, f"{type(error).__name__}: {error}"[:500], 0.0
+        except Exception as error:
+            # one delivery that cannot be made is retried like any other; its call would wait for
+            # ever and hold a place of its endpoint if this went further
+            log.exception("%s cannot be made", owed.delivery_id)
+            return None, f"{type(error).__name__}: {error}"[:500], 0.0
 
     async def _secret(self, ref: str) -> str:
         if ref not in self._secrets:

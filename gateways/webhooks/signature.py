@@ -8,7 +8,7 @@ body, keyed with the whole secret as text.
 import hashlib
 import hmac
 import secrets
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 
 from standardwebhooks import Webhook
@@ -16,6 +16,16 @@ from standardwebhooks import Webhook
 
 def new_secret() -> str:
     return "whsec_" + b64encode(secrets.token_bytes(32)).decode()
+
+
+def can_sign(secret: str) -> bool:
+    """Whether it is a secret as Standard Webhooks has them: `whsec_` and 24 to 64 bytes in
+    base64."""
+    try:
+        key = b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return False
+    return secret.startswith("whsec_") and 24 <= len(key) <= 64
 
 
 def signed_headers(

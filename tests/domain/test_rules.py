@@ -179,6 +179,7 @@ def test_a_value_against_the_rules_is_refused_at_its_place(
 @pytest.mark.parametrize(
     ("kind", "members", "pointers"),
     [
+        ("webhook", {"events": ["call.ended", "call.lost"]}, ["/events/1"]),
         (
             "sip_trunk",
             {"inbound_ips": ["192.0.2.0/24", "300.0.0.1", "::g"]},

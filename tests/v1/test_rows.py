@@ -208,3 +208,27 @@ def test_nothing_is_found_under_a_nul(api: Api) -> None:
     assert api.get("/v1/numbers/a%00").status_code == 404
     assert api.get("/v1/calls/a%00/trace").status_code == 404
     assert pointers(api.post("/v1/webhooks/test", {"id": "\0"})) == ["/id"]
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("secret", "whsec_!!"),
+        ("secret", "whsec_x"),
+        ("secret", "whsec_é"),
+        ("secret", "whsec_" + "QUFB" * 7),
+        ("secret", "QUFB" * 8),
+        ("url", "http://[::1"),
+        ("url", "https://[zz]/"),
+    ],
+)
+def test_a_webhook_that_could_never_be_delivered_is_refused(
+    api: Api, member: str, value: str
+) -> None:
+    body = {"url": "https://hooks.example/x", member: value}
+    assert pointers(api.post("/v1/webhooks", body)) == [f"/{member}"]
+
+
+def test_a_secret_of_ones_own_is_taken(api: Api) -> None:
+    body = {"url": "https://hooks.example/x", "secret": "whsec_" + "QUFB" * 8}
+    assert api.post("/v1/webhooks", body).status_code == 201

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from commands.resources import CreateRow
+from deploy.cli.session import Session
+from gateways.ids import new_id
 from tests.support.sink import Received, Sink, sink
 from tests.support.system import System, acme, eventually, new_call_id
 from tests.v1.test_rows import Api
@@ -224,3 +227,27 @@ def test_a_private_address_is_not_gone_to(system: System) -> None:
         return rows[-1]["last_error"] if rows else None
 
     assert "not a public address" in eventually(first_error)
+
+
+def test_a_secret_that_cannot_sign_holds_up_no_delivery_for_ever(system: System) -> None:
+    """Such a secret is refused at the door; one that is stored all the same fails visibly."""
+    document = acme()
+    system.apply(document)
+    account_id = document["account"]["id"]
+    id = new_id("wh")
+
+    async def work(session: Session) -> None:
+        ref = session.vault.put(account_id, b"whsec_!!")
+        members = {"url": "http://127.0.0.1:9/", "secret_ref": ref}
+        wish = CreateRow(account_id=account_id, kind="webhook", id=id, by="test", members=members)
+        await session.commander.ask(wish)
+
+    system.with_session(work)
+    finished_call(system, document)
+    api = Api(system, account_id)
+
+    def retried() -> Any:
+        rows = api.get(f"/v1/webhooks/{id}/deliveries").json()["rows"]
+        return rows and rows[-1]["state"] == "retrying" and rows[-1]["attempts"] > 1
+
+    assert eventually(retried)
