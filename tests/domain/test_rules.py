@@ -207,7 +207,7 @@ def test_a_value_against_the_rules_is_refused_at_its_place(
         ("did", {"dest_xform": {"a/b~c": 1}}, ["/dest_xform/a~1b~0c"]),
         ("sip_user", {"dnd": 2, "username": "", "x": 1}, ["/username", "/dnd", "/x"]),
     ],
-    ids=["networks", "rules", "nodes", "escaped", "several"],
+    ids=["webhook", "networks", "rules", "nodes", "escaped", "several"],
 )
 def test_every_fault_is_named_by_its_json_pointer(
     kind: str, members: dict[str, Any], pointers: list[str]
