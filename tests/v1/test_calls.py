@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateways.http.traces import mermaid
 from tests.support.system import System, acme, new_call_id
 from tests.v1.test_rows import Api, pointers
 
@@ -112,3 +113,29 @@ def test_a_cursor_of_somebody_else_is_refused(api: Api, key: list[Any]) -> None:
 @pytest.mark.parametrize("name", ["from", "to", "direction", "disposition"])
 def test_a_filter_with_a_nul_is_refused(api: Api, name: str) -> None:
     assert pointers(api.get("/v1/calls", **{name: "1\0"})) == [f"/{name}"]
+
+
+def test_a_trace_is_drawn(api: Api, calls: list[str]) -> None:
+    drawn = api.get(f"/v1/calls/{calls[1]}/trace", format="mermaid").text.splitlines()
+    assert drawn[0] == "sequenceDiagram"
+    kinds = [line.strip().partition(":")[0] for line in drawn[3:]]
+    assert kinds[0] == "Note over callplane"
+    assert kinds.index("callplane->>edge") < kinds.index("edge->>callplane")
+    assert drawn[-2].endswith("Ended: answered, 0 s billed")
+
+
+def test_what_is_drawn_cannot_end_its_line() -> None:
+    step = {"ts": 0, "kind": "early", "source": "sip", "detail": {}, "title": "a;b#c"}
+    assert mermaid([step]).splitlines()[-1] == "    edge->>callplane: +0.000s a#59;b#35;c"
+
+
+def test_the_trace_of_a_call_whose_events_came_first_is_its_accounts(
+    system: System, account: dict[str, Any], api: Api
+) -> None:
+    call_id = new_call_id()
+    system.report(call_id, "early")
+    assert api.get(f"/v1/calls/{call_id}/trace").status_code == 404
+    system.route(call_id, account["numbers"][0]["e164"])
+    trace = api.get(f"/v1/calls/{call_id}/trace")
+    assert trace.status_code == 200, trace.text
+    assert trace.json()["steps"][0]["outcome"] == "unrouted"

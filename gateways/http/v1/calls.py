@@ -122,7 +122,9 @@ async def get_call(context: Context, caller: Caller, call_id: str) -> Response[C
 
 @get(
     "/{call_id:str}/trace",
-    **operation("getCallTrace", "Every step of a call: format json, ndjson or text", "cdr"),
+    **operation(
+        "getCallTrace", "Every step of a call: format json, ndjson, mermaid or text", "cdr"
+    ),
 )
 async def get_trace(
     context: Context, caller: Caller, call_id: str, format: str = "json"
