@@ -103,7 +103,6 @@ async def bus(servers: Servers, name: str) -> AsyncIterator[Client]:
 @asynccontextmanager
 async def reading(servers: Servers) -> AsyncIterator[Reader]:
     reader = Reader(servers.database_url)
-    await reader.start()
     try:
         yield reader
     finally:

@@ -108,7 +108,7 @@ async def open_loop(
             free.popleft().send(waiting.popleft())
         if now - began > 3 * seconds:
             break
-        await asyncio.sleep(0.0005)
+        await asyncio.sleep(0.002)
     await asyncio.sleep(0.2)
     for connection in free:
         connection.close()

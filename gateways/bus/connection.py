@@ -74,7 +74,6 @@ async def ensure_streams(client: Client, retention_days: float = 7) -> None:
             storage=StorageType.FILE,
             max_age=retention_days * _DAY,
             duplicate_window=120,
-            allow_atomic=True,
             allow_direct=True,
         ),
         StreamConfig(

@@ -29,6 +29,9 @@ log = logging.getLogger("callplane.projector")
 PAGE = 1_000
 POLL = 1.0
 """Seconds after which the store is asked even if no notification came."""
+REST = 0.02
+"""Seconds from the begin of one look to the next at least. A page costs a millisecond of
+everybody's time however small it is: facts that come in a stream are folded in larger pages."""
 _LOCK = 7223
 
 _POSITIONS = """
@@ -69,9 +72,11 @@ class Projector:
                     self._connection = self._open(stop)
                 if stop():
                     return
+                rested_at = time.monotonic() + REST
                 self.catch_up()
                 for _ in self._connection.notifies(timeout=POLL, stop_after=1):
                     pass
+                time.sleep(max(0.0, rested_at - time.monotonic()))
             except AWAY as error:
                 log.warning("store is away: %s", error)
                 self._connection = None

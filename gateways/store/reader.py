@@ -34,9 +34,6 @@ class Reader:
         self._changed: dict[str, asyncio.Event] = {}
         self._listener: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        self._listener = asyncio.create_task(self._listen())
-
     async def stop(self) -> None:
         if self._listener is not None:
             self._listener.cancel()
@@ -66,8 +63,11 @@ class Reader:
 
         False when it did not within `timeout` seconds; the caller answers with what there is.
         """
+        self._begin_to_listen()
         wanted = await self.head() if position is None else position
         deadline = asyncio.get_running_loop().time() + timeout
+        if name not in self._positions:
+            await self._look()
         while self._positions.get(name, 0) < wanted:
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
@@ -75,16 +75,25 @@ class Reader:
             try:
                 await asyncio.wait_for(self._moved.wait(), min(POLL, left))
             except TimeoutError:
-                for row in await self.query(_positions):
-                    self._learn(row["name"], row["position"])
+                await self._look()
         return True
+
+    async def _look(self) -> None:
+        for row in await self.query(_positions):
+            self._learn(row["name"], row["position"])
 
     async def change(self, name: str, timeout: float) -> None:
         """Return when rows of the model `name` have changed, or after `timeout` seconds."""
+        self._begin_to_listen()
         changed = self._changed.setdefault(name, asyncio.Event())
         with suppress(TimeoutError):
             await asyncio.wait_for(changed.wait(), timeout)
         changed.clear()
+
+    def _begin_to_listen(self) -> None:
+        """Every listener costs the store a little with every commit: only who waits is one."""
+        if self._listener is None:
+            self._listener = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
         while True:
