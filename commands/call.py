@@ -4,7 +4,15 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from commands.message import CallIdField, Command, Line, Outcome, Printable, Timestamp
+from commands.message import (
+    CallIdField,
+    Command,
+    Line,
+    Outcome,
+    Printable,
+    Timestamp,
+    default_if_blank,
+)
 from commands.store import Deadline
 from commands.world import World
 from domain import call, capacity, routing, rtjson
@@ -29,6 +37,8 @@ class RouteCall(Command):
     trunk_id: Printable | None = None
     node_id: Printable | None = None
     trace: bool = False
+
+    _blank = field_validator("trace", mode="before")(default_if_blank)
 
     @field_validator("device_id", "auth_user", "trunk_id", "from_domain", "to_domain", "src_ip")
     @classmethod
@@ -75,6 +85,8 @@ class ReportDialog(Command):
     sip_code: int | None = Field(default=None, ge=100, le=699)
     cause: Line | None = Field(default=None, max_length=200)
     hangup_by: Line | None = Field(default=None, max_length=64)
+
+    _blank = field_validator("sip_code", "cause", "hangup_by", mode="before")(default_if_blank)
 
 
 def report_dialog(command: ReportDialog, world: World) -> Outcome:

@@ -4,7 +4,14 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+)
 from pydantic.alias_generators import to_camel
 
 from commands.store import Deadline
@@ -15,6 +22,11 @@ def _printable(value: str) -> str:
     if not value.isprintable() or " " in value:
         raise ValueError("has a space or a control character")
     return value
+
+
+def default_if_blank(cls: type[BaseModel], value: Any, info: ValidationInfo) -> Any:
+    """A form has no other way to say that a member is absent than to leave it empty."""
+    return cls.model_fields[info.field_name or ""].default if value == "" else value
 
 
 def _millis(value: Any) -> Any:

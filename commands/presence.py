@@ -3,15 +3,15 @@
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from commands.message import Command, Line, Outcome, Printable, Timestamp
+from commands.message import Command, Line, Outcome, Printable, Timestamp, default_if_blank
 from commands.store import Deadline
 from commands.world import World
 from domain import authentication, presence
 from domain.authentication import MAX_CONTACTS, Identity
 from domain.digest import Algorithm, Answer
-from domain.directory import Directory, body_of
+from domain.directory import Directory, body_of, device_id
 from domain.errors import NotFound
 from domain.presence import ContactKey, PresenceFact
 from events.base import Millis
@@ -33,6 +33,14 @@ class VerifyDigest(Command):
     nc: Printable | None = None
     cnonce: Printable | None = None
     nonce_verified: bool = False
+
+    _blank = field_validator("algorithm", "nonce_verified", mode="before")(default_if_blank)
+
+    @field_validator("algorithm", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        """A token, so `md5` is as good (RFC 7616 section 3.3, RFC 3261 section 7.3.1)."""
+        return value.upper() if isinstance(value, str) else value
 
 
 def verify_digest(command: VerifyDigest, world: World) -> Outcome:
@@ -103,6 +111,8 @@ class ReportContact(Command):
     user_agent: Line | None = Field(default=None, max_length=255)
     node_id: Printable | None = None
 
+    _blank = field_validator("expires", "received", "user_agent", mode="before")(default_if_blank)
+
 
 def report_contact(command: ReportContact, world: World) -> Outcome:
     office = world.office(command.account_id)
@@ -125,7 +135,7 @@ def report_contact(command: ReportContact, world: World) -> Outcome:
 def _device_id(directory: Directory, command: ReportContact) -> str | None:
     name = command.username.partition("@")[0]
     if command.realm:
-        return directory.devices.get((name, command.realm))
+        return device_id(directory, name, command.realm)
     named = [id for (login, _), id in directory.devices.items() if login == name]
     return named[0] if len(named) == 1 else None
 

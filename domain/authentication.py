@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from domain import digest
 from domain.digest import Answer, AuthRefusal, Credential, NonceLedger
-from domain.directory import Directory, body_of
+from domain.directory import Directory, body_of, device_id
 from events.resources import SipDevice, SipUser
 
 MAX_CONTACTS = 5
@@ -26,9 +26,7 @@ class Identity:
 
 
 def find_device(directory: Directory, answer: Answer) -> tuple[str, SipDevice] | None:
-    """The device with this login. The name may carry the domain (`1001@acme.example`)."""
-    name = answer.username.partition("@")[0]
-    id = directory.devices.get((name, answer.realm))
+    id = device_id(directory, answer.username, answer.realm)
     device = body_of(directory, id, SipDevice)
     return (id, device) if id is not None and device is not None else None
 

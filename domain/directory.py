@@ -46,7 +46,7 @@ class Directory:
     users: dict[str, str] = field(default_factory=dict)
     """username → id"""
     devices: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(auth_username, realm) → id"""
+    """(auth_username, realm in lower case) → id: a realm is a domain, see `device_id`."""
     devices_of: dict[str, list[str]] = field(default_factory=dict)
     """user id → device ids"""
     dids: dict[str, str] = field(default_factory=dict)
@@ -67,6 +67,11 @@ def rows_of(state: Directory, kind: type[B]) -> Iterator[tuple[str, B]]:
     for row in state.rows.values():
         if isinstance(row.body, kind):
             yield row.id, row.body
+
+
+def device_id(state: Directory, username: str, realm: str) -> str | None:
+    """The device with this login. The name may carry the domain (`1001@acme.example`)."""
+    return state.devices.get((username.partition("@")[0], realm.lower()))
 
 
 def version_of(state: Directory, id: str) -> int:
@@ -105,7 +110,7 @@ def put(state: Directory, row: Row) -> None:
         case SipUser():
             state.users[row.body.username] = row.id
         case SipDevice():
-            state.devices[row.body.auth_username, row.body.realm] = row.id
+            state.devices[row.body.auth_username, row.body.realm.lower()] = row.id
             state.devices_of.setdefault(row.body.user_id, []).append(row.id)
         case Did():
             state.dids[row.body.e164] = row.id
@@ -122,7 +127,7 @@ def _unlink(state: Directory, row: Row) -> None:
         case SipUser():
             state.users.pop(row.body.username, None)
         case SipDevice():
-            state.devices.pop((row.body.auth_username, row.body.realm), None)
+            state.devices.pop((row.body.auth_username, row.body.realm.lower()), None)
             state.devices_of[row.body.user_id].remove(row.id)
         case Did():
             state.dids.pop(row.body.e164, None)

@@ -16,6 +16,7 @@ from domain import call, capacity, numbers, presence
 from domain.call import CallSession
 from domain.capacity import Capacity, Limit
 from domain.directory import Directory, body_of
+from domain.directory import device_id as device_of_login
 from domain.presence import Presence
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import (
@@ -226,7 +227,7 @@ def _identify(walk: _Walk) -> Directive | None:
     ask, directory = walk.ask, walk.office.directory
     device_id = ask.device_id
     if device_id is None and ask.auth_user is not None:
-        device_id = directory.devices.get((ask.auth_user, ask.from_domain or ""))
+        device_id = device_of_login(directory, ask.auth_user, ask.from_domain or "")
     device = body_of(directory, device_id, SipDevice)
     user = body_of(directory, device.user_id, SipUser) if device else None
     if device is not None and user is not None:

@@ -82,8 +82,11 @@ class Locator:
 
     def account_of_login(self, username: str, realm: str) -> AccountId | None:
         """The owner of a device's login, else of the domain."""
-        name = username.partition("@")[0]
-        return self.logins.get((name, realm)) or self.domains.get(realm.lower())
+        return self.account_of_device(username, realm) or self.domains.get(realm.lower())
+
+    def account_of_device(self, username: str, realm: str) -> AccountId | None:
+        """The owner of a device's login. The name may carry the domain; realms have no case."""
+        return self.logins.get((username.partition("@")[0], realm.lower()))
 
     def account_of_row(self, id: str, kind: str) -> AccountId | None:
         known = self.rows.get(id)
@@ -112,7 +115,7 @@ class Locator:
             case "did":
                 self.dids[body["e164"]] = account_id
             case "sip_device":
-                self.logins[body["auth_username"], body["realm"]] = account_id
+                self.logins[body["auth_username"], body["realm"].lower()] = account_id
             case "sip_domain":
                 self.domains[body["domain"].lower()] = account_id
             case "api_key":
@@ -124,7 +127,7 @@ class Locator:
             case "did":
                 self.dids.pop(body["e164"], None)
             case "sip_device":
-                self.logins.pop((body["auth_username"], body["realm"]), None)
+                self.logins.pop((body["auth_username"], body["realm"].lower()), None)
             case "sip_domain":
                 self.domains.pop(body["domain"].lower(), None)
             case "api_key":

@@ -99,7 +99,7 @@ class EdgeControl:
         if command.device_id and (owner := locator.account_of_row(command.device_id, "sip_device")):
             return owner
         if command.auth_user and (
-            owner := locator.logins.get((command.auth_user, command.from_domain or ""))
+            owner := locator.account_of_device(command.auth_user, command.from_domain or "")
         ):
             return owner
         trunk = locator.account_of_row(command.trunk_id or "", "sip_trunk")

@@ -6,7 +6,7 @@ import pytest
 
 from domain.digest import Algorithm
 from tests.support.phone import authorization, challenge
-from tests.support.system import System, acme, eventually
+from tests.support.system import System, acme, eventually, new_call_id
 
 
 def test_a_good_digest_names_account_user_and_device(
@@ -207,3 +207,13 @@ def test_a_source_that_is_no_address_is_named(
     answer = system.edge.post("/auth", json={**body, "src_ip": source})
     assert answer.status_code == 400, answer.text
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/src_ip"]
+
+
+@pytest.mark.parametrize("algorithm", ["", "md5", "Md5"])
+def test_the_algorithm_may_be_left_out_and_has_no_case(
+    system: System, account: dict[str, Any], algorithm: str
+) -> None:
+    device = account["devices"][0]
+    body = authorization(device, challenge(system, device["realm"]), cnonce=new_call_id())
+    form = {**body, "algorithm": algorithm, "nonceVerified": ""}
+    assert system.edge.post("/auth", data=form).json()["ok"] == 1

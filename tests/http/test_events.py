@@ -157,5 +157,31 @@ def test_registrations_make_a_phone_reachable_and_unreachable(
     assert reported("expired", now + 50) == "reject"
 
 
+def test_what_a_form_leaves_empty_is_absent(system: System, account: dict[str, Any]) -> None:
+    call_id = new_call_id()
+    system.route(call_id, account["numbers"][0]["e164"])
+    blank = {"ts": "", "sipCode": "", "cause": "", "hangupBy": ""}
+    dialog = {"type": "dialog", "callId": call_id, "event": "end", **blank}
+    ended = system.edge.post("/presence/event", data=dialog)
+    assert ended.json() == {"ok": 1}, ended.text
+    device = account["devices"][0]
+    blank = {"ts": "", "expires": "", "received": "", "userAgent": ""}
+    register = {"type": "register", "event": "registered", "contact": "sip:a@192.0.2.1", **blank}
+    login = {"realm": device["realm"], "username": device["auth_username"]}
+    registered = system.edge.post("/presence/event", data={**register, **login})
+    assert registered.json() == {"ok": 1}, registered.text
+
+
+def test_a_domain_has_no_case(system: System, account: dict[str, Any]) -> None:
+    device = account["devices"][0]
+    register = {"type": "register", "event": "registered", "contact": "sip:a@192.0.2.1"}
+    login = {"realm": device["realm"].upper(), "username": device["auth_username"]}
+    registered = system.edge.post("/presence/event", json={**register, **login})
+    assert registered.json() == {"ok": 1}, registered.text
+    caller = {"authUser": device["auth_username"], "fromDomain": device["realm"].upper()}
+    routed = system.route(new_call_id(), device["auth_username"], from_="1001", **caller)
+    assert routed["action"] == "proxy"
+
+
 def _now() -> int:
     return int(time.time() * 1000)
