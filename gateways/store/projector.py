@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Identifier
 
@@ -29,7 +29,7 @@ log = logging.getLogger("callplane.projector")
 PAGE = 1_000
 POLL = 1.0
 """Seconds after which the store is asked even if no notification came."""
-REST = 0.02
+REST = 0.05
 """Seconds from the begin of one look to the next at least. A page costs a millisecond of
 everybody's time however small it is: facts that come in a stream are folded in larger pages."""
 _LOCK = 7223
@@ -57,7 +57,6 @@ class Projector:
         self._connection: Connection[DictRow] | None = None
         self._projections: list[Projection] = []
         self._positions: dict[str, int] = {}
-        self._changed: set[str] = set()
 
     def close(self) -> None:
         if self._connection is not None:
@@ -96,7 +95,6 @@ class Projector:
             facts = [positioned(notification) for notification in page]
             self._fold(connection, facts)
             total += len(facts)
-            self._tell(connection)
             self._on_page(len(facts), time.perf_counter() - started)
             if len(page) < PAGE:
                 break
@@ -117,9 +115,7 @@ class Projector:
 
     def _fold(self, connection: Connection[DictRow], facts: Sequence[Positioned]) -> None:
         try:
-            with connection.transaction(), connection.cursor() as cursor:
-                for projection in self._projections:
-                    self._fold_one(cursor, projection, facts)
+            self._commit(connection, self._projections, facts)
         except AWAY:
             raise
         except Exception:
@@ -127,18 +123,12 @@ class Projector:
             self._projections = [type(projection)() for projection in self._projections]
             for projection in list(self._projections):
                 self._fold_alone(connection, projection, facts)
-            return
-        for projection in self._projections:
-            self._positions[projection.name] = max(
-                facts[-1].position, self._positions[projection.name]
-            )
 
     def _fold_alone(
         self, connection: Connection[DictRow], projection: Projection, facts: Sequence[Positioned]
     ) -> None:
         try:
-            with connection.transaction(), connection.cursor() as cursor:
-                self._fold_one(cursor, projection, facts)
+            self._commit(connection, [projection], facts)
         except AWAY:
             raise
         except Exception as error:
@@ -147,34 +137,49 @@ class Projector:
             connection.execute(
                 "UPDATE position SET error = %s WHERE name = %s", (repr(error), projection.name)
             )
-        else:
-            self._positions[projection.name] = max(
-                facts[-1].position, self._positions[projection.name]
-            )
 
-    def _fold_one(self, cursor: Any, projection: Projection, facts: Sequence[Positioned]) -> None:
+    def _commit(
+        self,
+        connection: Connection[DictRow],
+        projections: Sequence[Projection],
+        facts: Sequence[Positioned],
+    ) -> None:
+        """Rows, positions and the news of them in one transaction; sent as one stream of
+        statements, because their round trips cost more than their work."""
+        behind = [p for p in projections if self._positions[p.name] < facts[-1].position]
+        with connection.pipeline(), connection.transaction(), connection.cursor() as cursor:
+            changed = [p for p in behind if p.fold(cursor, self._new_for(p, facts))]
+            self._move(cursor, behind, facts[-1].position)
+            self._tell(cursor, behind, changed, facts[-1].position)
+        self._positions |= {projection.name: facts[-1].position for projection in behind}
+
+    def _new_for(self, projection: Projection, facts: Sequence[Positioned]) -> Sequence[Positioned]:
         before = self._positions[projection.name]
-        new = facts if facts[0].position > before else [f for f in facts if f.position > before]
-        if not new:
-            return
-        if projection.fold(cursor, new):
-            self._changed.add(projection.name)
-        moved = cursor.execute(
-            "UPDATE position SET position = %s WHERE name = %s AND position = %s",
-            (new[-1].position, projection.name, before),
-        )
-        if moved.rowcount != 1:
-            raise RuntimeError(f"somebody else moved the position of {projection.name}")
+        return facts if facts[0].position > before else [f for f in facts if f.position > before]
 
-    def _tell(self, connection: Connection[DictRow]) -> None:
+    def _move(self, cursor: Cursor[DictRow], behind: Sequence[Projection], position: int) -> None:
+        names = [projection.name for projection in behind]
+        moved = cursor.execute(
+            "UPDATE position SET position = %s FROM unnest(%s::text[], %s::bigint[])"
+            " AS held (name, position)"
+            " WHERE position.name = held.name AND position.position = held.position"
+            " RETURNING position.name",
+            (position, names, [self._positions[name] for name in names]),
+        ).fetchall()
+        if len(moved) != len(behind):
+            raise RuntimeError("somebody else moved the position of a projection")
+
+    def _tell(
+        self,
+        cursor: Cursor[DictRow],
+        moved: Sequence[Projection],
+        changed: Sequence[Projection],
+        position: int,
+    ) -> None:
         """Wake those who wait for a read model (`gateways/store/reader.py`): its position, and a
         star if its rows are others than before."""
-        text = ",".join(
-            f"{p.name}={self._positions[p.name]}{'*' if p.name in self._changed else ''}"
-            for p in self._projections
-        )
-        self._changed.clear()
-        connection.execute("SELECT pg_notify(%s, %s)", (self._schema, text))
+        text = ",".join(f"{p.name}={position}{'*' if p in changed else ''}" for p in moved)
+        cursor.execute("SELECT pg_notify(%s, %s)", (self._schema, text))
 
 
 def create(connection: Connection[Any], schema: str, projection: type[Projection]) -> None:
