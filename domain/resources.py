@@ -36,6 +36,10 @@ class Name(NamedTuple):
     key: str
 
 
+NAMED_BY = {"e164": "/e164", "domain": "/domain", "login": "/auth_username"}
+"""Space of names → the member that a row has its name from."""
+
+
 @dataclass(slots=True)
 class Claim:
     owner_id: str | None = None
@@ -207,7 +211,7 @@ def _country(state: Directory) -> str:
 def _claim(author: Author, id: str, name: Name, claim_of: ClaimOf) -> NameClaimed:
     owner = claim_of(name).owner_id
     if owner not in (None, id):
-        raise Conflict(f"{name.key} is taken", [Fault(f"/{name.space}", "is taken")])
+        raise Conflict(f"{name.key} is taken", [Fault(NAMED_BY[name.space], "is taken")])
     return NameClaimed(
         account_id=author.account_id, at=author.now, space=name.space, key=name.key, owner_id=id
     )
@@ -239,7 +243,9 @@ def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
         if target not in TARGETS:
             faults.append(Fault(f"/{member}_kind", f"{target} is not available"))
         elif (row_kind := TARGETS[target]) and body_of(state, id, KINDS[row_kind]) is None:
-            faults.append(Fault(f"/{member}_id", f"no {row_kind} {id}"))
+            missing_row = f"no {row_kind} {id}" if id else f"is missing: which {target}?"
+            faults.append(Fault(f"/{member}_id", missing_row))
+    faults += [Fault(f"/{member}_kind", "is missing") for member in _without_kind(body)]
     if faults:
         raise Invalid(f"the {kind} points to what does not exist", faults)
 
@@ -249,6 +255,15 @@ def _targets(body: Resource) -> Iterator[tuple[str, str]]:
     for member in type(body).model_fields:
         if member.endswith("_kind") and (kind := getattr(body, member)):
             yield member.removesuffix("_kind"), kind
+
+
+def _without_kind(body: Resource) -> Iterator[str]:
+    """The route targets that have an id and no kind: prefix of the member's name."""
+    for member in type(body).model_fields:
+        if member.endswith("_kind") and not getattr(body, member):
+            prefix = member.removesuffix("_kind")
+            if getattr(body, f"{prefix}_id", None):
+                yield prefix
 
 
 def _pointing_to(state: Directory, kind: str, id: str) -> Iterable[tuple[str, str]]:

@@ -243,11 +243,12 @@ def _identify(walk: _Walk) -> Directive | None:
 
 
 def _source_trunk(ask: RouteRequest, directory: Directory) -> tuple[str, SipTrunk] | None:
-    if named := directory.trunks.get(ask.trunk_id or ""):
+    named = directory.trunks.get(ask.trunk_id or "")
+    if named is not None and named.status == "active":
         return ask.trunk_id or "", named
     if ask.src_ip is not None:
         for id, trunk in directory.trunks.items():
-            if _lies_in(ask.src_ip, trunk.inbound_ips):
+            if trunk.status == "active" and _lies_in(ask.src_ip, trunk.inbound_ips):
                 return id, trunk
     return None
 
@@ -366,7 +367,7 @@ def _follow(walk: _Walk, kind: str, id: str | None) -> Directive | None:
             return Reject(code=404, reason="Not Found")
         case "user" if user := body_of(directory, id, SipUser):
             return _ring_user(walk, id or "", user)
-        case "trunk" if (trunk := body_of(directory, id, SipTrunk)) and trunk.proxy:
+        case "trunk" if (trunk := body_of(directory, id, SipTrunk)) and _takes_calls(trunk):
             walk.note("target", "trunk", id or "")
             return _through_trunks(walk, [(id or "", trunk, walk.to_number)])
         case "hangup":
@@ -478,7 +479,7 @@ def _forks(walk: _Walk, user_id: str, user: SipUser) -> tuple[Fork, ...]:
 
 
 def _send_out(walk: _Walk) -> Directive:
-    found = [c for c in _candidates(walk) if c[1].status == "active" and c[1].proxy]
+    found = [candidate for candidate in _candidates(walk) if _takes_calls(candidate[1])]
     if found:
         return _through_trunks(walk, found)
     if not walk.platform.wholesale:
@@ -499,7 +500,7 @@ def _send_out(walk: _Walk) -> Directive:
 def _candidates(walk: _Walk) -> Iterable[tuple[str, SipTrunk, str]]:
     """Trunk id, trunk and the number as to be dialled there, best first."""
     directory, number = walk.office.directory, walk.to_number
-    trunks = {id: t for id, t in directory.trunks.items() if t.direction != "inbound"}
+    trunks = directory.trunks
     matching = [r for r in directory.routes.values() if _matches(r, number)]
     matching.sort(
         key=lambda r: (r.priority, r.cost_micros_per_min or 0, -len(r.match_prefix or ""))
@@ -511,6 +512,11 @@ def _candidates(walk: _Walk) -> Iterable[tuple[str, SipTrunk, str]]:
     if not matching and (not directory.routes or walk.emergency):
         for id in sorted(trunks):
             yield id, trunks[id], number
+
+
+def _takes_calls(trunk: SipTrunk) -> bool:
+    """Whether calls can be sent to the trunk."""
+    return trunk.status == "active" and trunk.direction != "inbound" and bool(trunk.proxy)
 
 
 def _matches(route: OutboundRoute, number: str) -> bool:

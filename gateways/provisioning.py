@@ -5,6 +5,7 @@ Used by /v1 and by `callplane apply` alike. A row's write-only members (`passwor
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -143,7 +144,7 @@ class Provisioner:
                 str(login.get("auth_username")), str(login.get("realm")), password
             )
         elif hashes["ha1"] is not None:
-            credential = Credential(**{n: _hash(f"/{n}", h) for n, h in hashes.items()})  # type: ignore[arg-type]
+            credential = Credential(**{n: _hash(n, h) for n, h in hashes.items()})  # type: ignore[arg-type]
         elif moved:
             detail = "is needed: it was hashed with the old login"
             raise Invalid("the password is needed again", [Fault("/password", detail)])
@@ -215,9 +216,15 @@ def _must_be_text(pointer: str, value: Any) -> None:
         )
 
 
-def _hash(pointer: str, value: Any) -> str | None:
+_DIGITS = {"ha1": 32, "ha1b": 32, "ha1_sha256": 64}
+"""Length of each hash of a password, in hex."""
+
+
+def _hash(member: str, value: Any) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, str) or not value or set(value.lower()) - set("0123456789abcdef"):
-        raise Invalid("a hash is not valid", [Fault(pointer, "is not a hash in hex")])
+    digits = _DIGITS[member]
+    if not isinstance(value, str) or not re.fullmatch(f"[0-9a-fA-F]{{{digits}}}", value):
+        fault = Fault(f"/{member}", f"is not a hash of {digits} hex digits")
+        raise Invalid("a hash is not valid", [fault])
     return value.lower()

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
-from domain.resources import Claim, Name
+from domain.resources import NAMED_BY, Claim, Name
 from events.resources import KINDS, Did, SipUser
 from tests.domain.rows import (
     account,
@@ -169,7 +169,7 @@ def test_a_name_that_belongs_to_another_row_is_refused(
     kind: str, members: dict[str, str], claim: tuple[str, str]
 ) -> None:
     taken = account(USER, claimed(*claim, "somebody_else"))
-    taken.when(create(kind, "x_1", **members)).then_refused(Conflict, f"/{claim[0]}")
+    taken.when(create(kind, "x_1", **members)).then_refused(Conflict, NAMED_BY[claim[0]])
 
 
 def test_a_released_name_may_be_claimed_again() -> None:

@@ -276,3 +276,20 @@ def test_a_trunk_that_the_edge_names_needs_no_address() -> None:
     acme.add_trunk("tr_1")
     assert acme.ring_in(trunk_id="tr_1", src_ip="192.0.2.1").trunk_id == "tr_1"
     assert acme.ring_in(call_id="another", trunk_id="tr_9").trunk_id is None
+
+
+def test_a_disabled_trunk_is_not_where_a_call_comes_from() -> None:
+    acme = Acme()
+    acme.add_did("flow", acme.add_flow("flow_1"))
+    acme.add_trunk("tr_1", inbound_ips=["192.0.2.0/24"], status="disabled")
+    assert acme.ring_in(src_ip="192.0.2.1").trunk_id is None
+    assert acme.ring_in(call_id="another", trunk_id="tr_1").trunk_id is None
+
+
+@pytest.mark.parametrize("member", [{"status": "disabled"}, {"direction": "inbound"}])
+def test_a_trunk_that_takes_no_calls_is_no_target(member: dict[str, str]) -> None:
+    acme = Acme()
+    acme.add_did("trunk", acme.add_trunk("tr_1", **member))
+    routed = acme.ring_in()
+    assert rejection(routed.directive) == (404, "Not Found")
+    assert ("target", "missing", "trunk tr_1") in routed.path

@@ -232,3 +232,29 @@ def test_a_webhook_that_could_never_be_delivered_is_refused(
 def test_a_secret_of_ones_own_is_taken(api: Api) -> None:
     body = {"url": "https://hooks.example/x", "secret": "whsec_" + "QUFB" * 8}
     assert api.post("/v1/webhooks", body).status_code == 201
+
+
+def test_a_target_is_a_kind_and_an_id(api: Api) -> None:
+    number = f"1202{random.randrange(2_000_000, 9_999_999)}"
+    assert pointers(api.post("/v1/numbers", {"e164": number, "dest_id": "x"})) == ["/dest_kind"]
+    nobody = api.post("/v1/numbers", {"e164": number, "dest_kind": "user"})
+    assert pointers(nobody) == ["/dest_id"]
+    assert "None" not in nobody.text
+
+
+@pytest.mark.parametrize(
+    ("member", "value"), [("ha1", "abc"), ("ha1_sha256", "0" * 32), ("ha1b", "z" * 32)]
+)
+def test_a_hash_that_no_password_has_is_refused(
+    account: dict[str, Any], api: Api, member: str, value: str
+) -> None:
+    user = account["users"][0]["id"]
+    device = {"user_id": user, "auth_username": "7007", "realm": "other.example"}
+    body = {**device, "ha1": "0" * 32, member: value}
+    assert pointers(api.post("/v1/devices", body)) == [f"/{member}"]
+
+
+def test_a_login_that_is_taken_is_named_by_a_member(account: dict[str, Any], api: Api) -> None:
+    taken = account["devices"][0]
+    body = {name: taken[name] for name in ("user_id", "auth_username", "realm", "password")}
+    assert pointers(api.post("/v1/devices", body), 409) == ["/auth_username"]
