@@ -29,6 +29,7 @@ async def serve(app: Any, address: str, port: int, stop: asyncio.Event) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # `gateways/addresses.py` knows whom to believe
             backlog=1024,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=GRACE,

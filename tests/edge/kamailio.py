@@ -1,7 +1,9 @@
 """The edge under test: Kamailio with our configuration, a port and a folder of its own."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,7 +17,8 @@ ADDRESS = "127.0.0.20"
 
 def program(name: str) -> str:
     """Where a program is; without it nothing is proved, so that is a failure and no skip."""
-    found = shutil.which(name)
+    # not everybody has sbin on the path, where Debian keeps Kamailio
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     assert found, f"{name} is not installed: run deploy/edge/install.sh (make test-edge does)"
     return found
 
@@ -55,8 +58,9 @@ class Kamailio:
                 env={**os.environ, **self.environment},
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
-        eventually(self._answers, 10)
+        eventually(self._answers, 30)
 
     def _answers(self) -> bool:
         assert self.process is not None
@@ -66,14 +70,19 @@ class Kamailio:
         )
 
     def close(self) -> None:
-        if self.process is not None:
+        if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(10)
+            self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kill(self) -> None:
+        """End it and the processes it has started, at once."""
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
 
     def command(self, *words: str) -> str:
         """Ask the running Kamailio (an RPC command)."""

@@ -1,4 +1,4 @@
-"""UDP on loopback: ports, and single SIP requests written by hand, where SIPp is too well-behaved."""
+"""UDP on loopback: ports, and SIP requests written by hand, where SIPp is too well-behaved."""
 
 import itertools
 import socket

@@ -15,6 +15,9 @@ from tests.edge.kamailio import program
 from tests.support.system import eventually
 
 SCENARIOS = Path(__file__).parent / "scenarios"
+NOTHING = "Subject: test"
+"""In place of header lines that a test may add: `extra` to the first request, `inside` to those
+within the call."""
 _runs = itertools.count()
 _MESSAGE = re.compile(
     r"^-{20,} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)\n"
@@ -60,7 +63,9 @@ class Sipp:
         name = f"{next(_runs)}-{scenario}"
         text = (SCENARIOS / f"{scenario}.xml").read_text()
         for word, value in words.items():
+            assert f"@{word.upper()}@" in text, f"{scenario} has no use for {word}"
             text = text.replace(f"@{word.upper()}@", str(value))
+        text = text.replace("@EXTRA@", NOTHING).replace("@INSIDE@", NOTHING)
         assert not (left := re.findall(r"@[A-Z_]+@", text)), f"{scenario} needs {left}"
         script = folder / f"{name}.xml"
         script.write_text(text)
@@ -72,7 +77,13 @@ class Sipp:
         arguments += ["-timeout", f"{seconds}s", "-timeout_error", "-default_behaviors", "all,-bye"]
         arguments += ["-trace_err", "-error_file", str(self.errors)]
         if trace:
-            arguments += ["-trace_msg", "-message_file", str(self.trace), "-message_overwrite", "false"]
+            arguments += [
+                "-trace_msg",
+                "-message_file",
+                str(self.trace),
+                "-message_overwrite",
+                "false",
+            ]
         if call_id is not None:
             arguments += ["-cid_str", call_id]
         if csv is not None:
@@ -90,7 +101,7 @@ class Sipp:
 
     def ready(self) -> "Sipp":
         """Waits until it listens."""
-        eventually(lambda: net.is_bound(self.port), 5)
+        eventually(lambda: net.is_bound(self.port), 15)
         return self
 
     def wait(self) -> "Sipp":
@@ -109,11 +120,18 @@ class Sipp:
     @property
     def messages(self) -> list[Message]:
         return [
-            Message(
-                round(datetime.fromisoformat(at).timestamp() * 1000), direction == "sent", text
-            )
+            Message(round(datetime.fromisoformat(at).timestamp() * 1000), direction == "sent", text)
             for at, direction, text in _MESSAGE.findall(self.dump())
         ]
+
+    @property
+    def challenged_ms(self) -> int:
+        """When it was last asked for its password."""
+        return max(
+            message.at_ms
+            for message in self.messages
+            if message.start_line.startswith(("SIP/2.0 401", "SIP/2.0 407"))
+        )
 
     def first(self, start: str, sent: bool) -> Message:
         """The first message whose start line begins so."""

@@ -28,7 +28,7 @@ def control() -> Iterator[ScriptedControl]:
 
 @pytest.fixture(scope="module")
 def running(control: ScriptedControl) -> Iterator[Kamailio]:
-    kamailio = Kamailio(control.url, NONCE_SECRET, control_timeout="1", node_token=TOKEN)
+    kamailio = Kamailio(control.url, NONCE_SECRET, control_timeout="2", node_token=TOKEN)
     try:
         kamailio.start()
         yield kamailio
@@ -59,7 +59,6 @@ def registers(kamailio: Kamailio, code: int) -> Sipp:
 
 def calls(kamailio: Kamailio, scenario: str, **more: Any) -> Sipp:
     words = {"from": "+14155551234@carrier.example", "to": f"+12025550123@{kamailio.address}"}
-    words |= {"extra": "Subject: test"}
     return Sipp(kamailio.folder, scenario, kamailio.address, TRUNK, **{**words, **more})
 
 
@@ -81,7 +80,7 @@ def calls(kamailio: Kamailio, scenario: str, **more: Any) -> Sipp:
         Answer(403, {"ok": 1, "deviceId": "dev_1"}),
         Answer(500, {"ok": 1, "deviceId": "dev_1"}),
         Answer(503, {"ok": 1, "deviceId": "dev_1"}),
-        YES._replace(after_sec=1.3),
+        YES._replace(after_sec=3.5),
     ],
     ids=str,
 )
@@ -129,22 +128,18 @@ def test_no_call_goes_on_without_a_clear_answer_and_the_control_plane_hears_of_i
 ) -> None:
     control.answers["/route"] = lambda members: answer
     call_id = new_call_id()
-    calls(
-        kamailio, "trunk_is_refused", call_id=call_id, code=503, has="Retry-After: [1-9]"
-    ).wait()
+    calls(kamailio, "trunk_is_refused", call_id=call_id, code=503, has="Retry-After: [1-9]").wait()
     ends = eventually(lambda: [one for one in control.reports() if one["event"] == "end"])
     assert [(one["callId"], one["sipCode"]) for one in ends] == [(call_id, 503)]
 
 
 def test_a_late_answer_is_no_answer(kamailio: Kamailio, control: ScriptedControl) -> None:
     reject = {"rtjson": {"action": "reject", "code": 404, "reason": "Not Found"}}
-    control.answers["/route"] = lambda members: Answer(200, reject, after_sec=1.3)
+    control.answers["/route"] = lambda members: Answer(200, reject, after_sec=3.5)
     calls(kamailio, "trunk_is_refused", code=503, has="Retry-After").wait()
 
 
-def test_a_retransmission_asks_no_second_time(
-    kamailio: Kamailio, control: ScriptedControl
-) -> None:
+def test_a_retransmission_asks_no_second_time(kamailio: Kamailio, control: ScriptedControl) -> None:
     reject = {"rtjson": {"action": "reject", "code": 404, "reason": "Not Found"}}
     control.answers["/route"] = lambda members: Answer(200, reject, after_sec=0.4)
     invite = net.request("INVITE", f"sip:+12025550123@{kamailio.address}")
@@ -158,7 +153,7 @@ def test_a_caller_who_gives_up_while_the_edge_still_asks_holds_no_channel(
     kamailio: Kamailio, control: ScriptedControl
 ) -> None:
     proxy = {"action": "proxy", "account_id": "acc_1", "aors": [], "routing": "serial"}
-    control.answers["/route"] = lambda members: Answer(200, {"rtjson": proxy}, after_sec=0.7)
+    control.answers["/route"] = lambda members: Answer(200, {"rtjson": proxy}, after_sec=1.5)
     call_id = new_call_id()
     calls(kamailio, "trunk_gives_up_at_once", call_id=call_id).wait()
     ends = eventually(lambda: [one for one in control.reports() if one["event"] == "end"])
@@ -203,6 +198,38 @@ def test_a_report_that_is_refused_holds_up_no_other(
     control.answers["/presence/event"] = choosy
     calls(kamailio, "trunk_is_refused", code=480, has="SIP").wait()
     assert eventually(lambda: taken) == ["end"]
+
+
+def test_a_report_is_offered_for_as_long_as_the_control_plane_says_later(
+    kamailio: Kamailio, control: ScriptedControl
+) -> None:
+    """A gateway whose store is away refuses the batch, and then each report in it."""
+    offered: list[dict[str, Any]] = []
+
+    def later(members: dict[str, Any]) -> Answer:
+        if "events" in members:
+            return Answer(200, {"ok": 0, "results": []})
+        offered.append(members)
+        return scripted.TAKEN if len(offered) > 22 else Answer(503, {"status": 503})
+
+    control.answers["/auth"] = lambda members: YES
+    control.answers["/presence/event"] = later
+    registers(kamailio, 200)
+    eventually(lambda: len(offered) > 22, 60)
+    assert len({report["ts"] for report in offered}) == 1
+
+
+def test_a_caller_without_a_name_is_a_question_like_any_other(
+    kamailio: Kamailio, control: ScriptedControl
+) -> None:
+    reject = {"rtjson": {"action": "reject", "code": 603, "reason": "Anonymous Refused"}}
+    control.answers["/route"] = lambda members: Answer(200, reject)
+    invite = net.request(
+        "INVITE", f"sip:+12025550123@{kamailio.address}", from_="<sip:anonymous.invalid>"
+    )
+    assert net.ask(ADDRESS, kamailio.port, invite).startswith("SIP/2.0 603 ")
+    (asked,) = control.questions("/route")
+    assert (asked.get("from", ""), asked["fromDomain"]) == ("", "anonymous.invalid")
 
 
 def test_headers_of_the_caller_cannot_add_a_member_to_a_question(

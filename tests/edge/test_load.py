@@ -13,6 +13,8 @@ pytestmark = pytest.mark.edge
 CALLS = 500
 PER_SECOND = 50
 TALK_MS = 1000
+SECONDS = 120
+"""After which a run has failed; it takes eleven."""
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def office(edge: Edge) -> Office:
 def all_went_well(office: Office, caller: Sipp, callee: Sipp) -> None:
     caller.wait()
     callee.wait()
-    eventually(office.is_idle, 20)
+    eventually(office.is_idle, 60)
     with office.edge.system.database() as connection:
         records = connection.execute(
             "SELECT * FROM views.call_cdr WHERE account_id = %s", (office.id,)
@@ -34,9 +36,9 @@ def all_went_well(office: Office, caller: Sipp, callee: Sipp) -> None:
     assert Counter(record["disposition"] for record in records) == {"answered": CALLS}
     for record in records:
         assert record["start_ts"] <= record["answer_ts"] <= record["end_ts"], record
-        assert record["end_ts"] - record["answer_ts"] == pytest.approx(TALK_MS, abs=700), record
+        assert 500 < record["end_ts"] - record["answer_ts"] < 6 * TALK_MS, record
 
-    eventually(lambda: len(office.deliveries()) >= 2 * CALLS, 30)
+    eventually(lambda: len(office.deliveries()) >= 2 * CALLS, 60)
     announced = [delivery.verified(office.webhook_secret) for delivery in office.deliveries()]
     assert len({one["id"] for one in announced}) == len(announced) == 2 * CALLS
     heard = Counter((one["event"], one["data"]["callId"]) for one in announced)
@@ -46,15 +48,19 @@ def all_went_well(office: Office, caller: Sipp, callee: Sipp) -> None:
 
 
 def test_500_calls_from_a_trunk_to_a_number(office: Office) -> None:
-    callee = office.phone_at(office.bob, "answers", ring=0, calls=CALLS, trace=False)
+    callee = office.phone_at(
+        office.bob, "answers", ring=0, calls=CALLS, trace=False, seconds=SECONDS
+    )
     caller = office.trunk_dials(
-        office.number, calls=CALLS, rate=PER_SECOND, talk=TALK_MS, trace=False, seconds=60
+        office.number, calls=CALLS, rate=PER_SECOND, talk=TALK_MS, trace=False, seconds=SECONDS
     )
     all_went_well(office, caller, callee)
 
 
 def test_500_calls_from_phone_to_phone(office: Office) -> None:
-    callee = office.phone_at(office.bob, "answers", ring=0, calls=CALLS, trace=False)
+    callee = office.phone_at(
+        office.bob, "answers", ring=0, calls=CALLS, trace=False, seconds=SECONDS
+    )
     caller = office.dial(
         office.alice,
         "1002",
@@ -62,6 +68,6 @@ def test_500_calls_from_phone_to_phone(office: Office) -> None:
         rate=PER_SECOND,
         talk=TALK_MS,
         trace=False,
-        seconds=60,
+        seconds=SECONDS,
     )
     all_went_well(office, caller, callee)

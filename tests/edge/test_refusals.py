@@ -1,12 +1,13 @@
 """Calls that are not accepted, and what the caller hears."""
 
+import hashlib
 from typing import Any
 
 import pytest
 
 from tests.edge import net
 from tests.edge.kamailio import ADDRESS
-from tests.edge.office import STRANGER, Edge, Office, Phone
+from tests.edge.office import PHONES, STRANGER, Edge, Office, Phone
 from tests.support.system import eventually, new_call_id
 
 pytestmark = pytest.mark.edge
@@ -16,10 +17,12 @@ def assert_refused_while_a_call_is_up(office: Office, code: int, has: str) -> No
     """The second call hears `code`, the first goes on, and a third after it is good again."""
     office.register(office.bob)
     first = office.phone_at(office.bob, "answers", ring=0)
-    caller = office.trunk_dials(office.number, talk=1500)
+    caller = office.trunk_dials(office.number, talk=3000)
     eventually(lambda: office.usage()["calls"])
     refused = new_call_id()
-    office.trunk_dials(office.number, "trunk_is_refused", call_id=refused, code=code, has=has).wait()
+    office.trunk_dials(
+        office.number, "trunk_is_refused", call_id=refused, code=code, has=has
+    ).wait()
     caller.wait()
     first.wait()
     assert (office.call(refused)["disposition"], office.call(refused)["sip_code"]) == (
@@ -34,9 +37,7 @@ def assert_refused_while_a_call_is_up(office: Office, code: int, has: str) -> No
 
 
 def test_a_number_with_all_channels_in_use_is_busy(edge: Edge) -> None:
-    office = edge.office(
-        numbers=lambda document: [{**document["numbers"][0], "max_channels": 1}]
-    )
+    office = edge.office(numbers=lambda document: [{**document["numbers"][0], "max_channels": 1}])
     assert_refused_while_a_call_is_up(office, 486, "Busy Here")
 
 
@@ -101,16 +102,12 @@ def test_a_phone_cannot_call_in_the_name_of_another(edge: Edge) -> None:
     office = edge.office()
     office.register(office.bob)
     disguised = {"from": office.bob.aor}
-    office.dial(
-        office.alice, "1002", "phone_is_refused", code=403, has="SIP", **disguised
-    ).wait()
+    office.dial(office.alice, "1002", "phone_is_refused", code=403, has="SIP", **disguised).wait()
     assert office.is_idle()
 
 
 def test_a_suspended_account_makes_no_calls(edge: Edge) -> None:
-    office = edge.office(
-        account=lambda document: {**document["account"], "status": "suspended"}
-    )
+    office = edge.office(account=lambda document: {**document["account"], "status": "suspended"})
     office.dial(office.alice, "1002", "phone_is_refused", code=403, has="SIP").wait()
 
 
@@ -120,7 +117,7 @@ def test_one_call_id_is_one_call(edge: Edge) -> None:
     office.register(office.bob)
     callee = office.phone_at(office.bob, "answers", ring=0)
     call_id = new_call_id()
-    first = office.trunk_dials(office.number, call_id=call_id, talk=1000)
+    first = office.trunk_dials(office.number, call_id=call_id, talk=3000)
     eventually(lambda: office.usage()["calls"])
     office.trunk_dials(
         office.number, "trunk_is_refused", call_id=call_id, code=482, has="Merged Request"
@@ -130,24 +127,34 @@ def test_one_call_id_is_one_call(edge: Edge) -> None:
     assert office.call(call_id)["disposition"] == "answered"
 
 
-def test_a_made_up_dialog_leads_nowhere(edge: Edge) -> None:
-    """An INVITE with a tag for the callee and a route through us must not pass the brain by."""
+@pytest.mark.parametrize("method", ["INVITE", "BYE", "ACK", "UPDATE", "REFER"])
+def test_a_made_up_dialog_leads_nowhere(edge: Edge, method: str) -> None:
+    """A tag for the callee and a route through us pass neither the brain by, nor anything on."""
     office = edge.office()
-    office.register(office.bob)
+    call_id = new_call_id()
     callee = office.phone_at(office.bob, "answers", ring=0)
-    made_up = net.request(
-        "INVITE",
-        f"sip:1002@{callee_address(office)}",
-        f"Route: <sip:{edge.kamailio.address};lr>",
-        to=f"<sip:{office.bob.aor}>;tag=made-up",
-    )
-    answer = net.ask(ADDRESS, edge.kamailio.port, made_up)
-    assert answer.startswith("SIP/2.0 481 ")
+    for route in (
+        f"<sip:{edge.kamailio.address};lr>",
+        f"<sip:{edge.kamailio.address};lr;signed={signature(call_id)}>",
+        f"<sip:{edge.kamailio.address};lr;signed=>",
+    ):
+        made_up = net.request(
+            method,
+            f"sip:1002@{PHONES}:{office.bob.port}",
+            f"Route: {route}",
+            to=f"<sip:{office.bob.aor}>;tag=made-up",
+            call_id=call_id,
+        )
+        # an ACK has no answer
+        wait = 0.3 if method == "ACK" else 3
+        answer = net.ask(ADDRESS, edge.kamailio.port, made_up, wait)
+        assert answer.partition(" Call")[0] == ("" if method == "ACK" else "SIP/2.0 481")
     assert callee.messages == []
 
 
-def callee_address(office: Office) -> str:
-    return f"127.0.0.21:{office.bob.port}"
+def signature(call_id: str) -> str:
+    """As somebody makes it who knows how, but not the secret."""
+    return hashlib.md5(f"route:{call_id}:guess".encode(), usedforsecurity=False).hexdigest()
 
 
 def test_a_call_id_that_cannot_be_one_is_a_bad_request(edge: Edge) -> None:

@@ -14,6 +14,8 @@ from tests.support.system import eventually, new_call_id
 
 pytestmark = pytest.mark.edge
 
+CARRIER = "127.0.0.41"
+
 
 def test_a_phone_with_its_password_is_registered_and_reachable(edge: Edge) -> None:
     office = edge.office()
@@ -23,7 +25,7 @@ def test_a_phone_with_its_password_is_registered_and_reachable(edge: Edge) -> No
     assert contact["device_id"] == office.document["devices"][0]["id"]
     assert contact["user_agent"] == "SIPp phone"
     assert contact["node_id"] == "edge-under-test"
-    assert abs(contact["expires_at"] - (time.time() + 3600) * 1000) < 10_000
+    assert abs(contact["expires_at"] - (time.time() + 3600) * 1000) < 60_000
 
 
 def test_the_edge_makes_the_nonces_that_the_control_plane_reads(edge: Edge) -> None:
@@ -35,7 +37,7 @@ def test_the_edge_makes_the_nonces_that_the_control_plane_reads(edge: Edge) -> N
     nonce = digest.read_nonce(NONCE_SECRET, answer.partition('nonce="')[2].partition('"')[0])
     assert nonce is not None
     assert nonce.expires - nonce.born == 300
-    assert abs(nonce.born - time.time()) < 5
+    assert abs(nonce.born - time.time()) < 60
 
 
 def test_a_wrong_password_registers_nobody(edge: Edge) -> None:
@@ -121,10 +123,10 @@ def test_a_nonce_of_somebody_else_is_not_taken(edge: Edge) -> None:
 def test_a_phone_that_unregisters_or_expires_is_not_reachable_any_more(edge: Edge) -> None:
     office = edge.office()
     office.register(office.alice)
-    office.register(office.bob, expires=2)
     office.registering(office.alice, expires=0).wait()
-    eventually(lambda: len(office.contacts()) == 1, 5)
-    eventually(lambda: not office.contacts(), 10)
+    eventually(lambda: not office.contacts())
+    office.register(office.bob, expires=3)
+    eventually(lambda: not office.contacts(), 20)
     for row in office.document["users"]:
         answer = edge.system.route(
             new_call_id(), row["username"], "1001", deviceId=office.document["devices"][0]["id"]
@@ -142,3 +144,18 @@ def test_a_phone_behind_nat_is_reached_where_it_came_from(edge: Edge) -> None:
     callee = office.phone_at(office.bob, "answers", ring=0)
     office.trunk_dials(office.number, talk=100).wait()
     callee.wait()
+
+
+def test_a_phone_cannot_have_its_calls_sent_to_somebody_else(edge: Edge) -> None:
+    """A contact that names a carrier's gateway would be a call past the brain, at our expense."""
+    office = edge.office()
+    gateway = net.free_udp_port(CARRIER)
+    elsewhere = f"sip:+19005550100@{CARRIER}:{gateway}"
+    office.registering(office.bob, contact=f"<{elsewhere}>").wait()
+    eventually(office.contacts)
+    carrier = edge.play("answers", CARRIER, port=gateway, ring=0).ready()
+    callee = office.phone_at(office.bob, "answers", ring=0)
+    office.trunk_dials(office.number, talk=100).wait()
+    callee.wait()
+    assert callee.first("INVITE", sent=False).start_line == f"INVITE {elsewhere} SIP/2.0"
+    assert carrier.messages == []

@@ -35,7 +35,7 @@ CALLPLANE = str(Path(sys.executable).with_name("callplane"))
 _numbers = count(1)
 
 
-def eventually(check: Callable[[], T], timeout: float = 10.0, every: float = 0.05) -> T:
+def eventually(check: Callable[[], T | None], timeout: float = 10.0, every: float = 0.05) -> T:
     """The first result of `check` that is true; its last error or result when time is up."""
     deadline = time.monotonic() + timeout
     while True:
