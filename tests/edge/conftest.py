@@ -38,7 +38,7 @@ def running_edge(subscriber: Sink) -> Iterator[Edge]:
 
 @pytest.fixture
 def edge(running_edge: Edge) -> Iterator[Edge]:
-    """The shared edge; what SIPp plays in this test ends with it. A failure shows the edge's log."""
+    """The shared edge; what SIPp plays in a test ends with it. A failure shows the edge's log."""
     running_edge.runs = []
     log = running_edge.kamailio.log
     seen = log.stat().st_size

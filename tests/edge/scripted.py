@@ -35,6 +35,9 @@ class ScriptedControl:
         self.answers: dict[str, Callable[[dict[str, Any]], Answer]] = {}
         self.asked: list[Asked] = []
 
+    def answer_to(self, path: str, members: dict[str, Any]) -> Answer:
+        return self.answers[path](members) if path in self.answers else TAKEN
+
     def questions(self, path: str) -> list[dict[str, Any]]:
         return [one.members for one in list(self.asked) if one.path == path]
 
@@ -59,16 +62,16 @@ def answering() -> Iterator[ScriptedControl]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"])).decode()
+            asked = self.rfile.read(int(self.headers["content-length"])).decode()
             is_json = self.headers["content-type"] == "application/json"
-            members = json.loads(body) if is_json else dict(parse_qsl(body))
+            members = json.loads(asked) if is_json else dict(parse_qsl(asked))
             headers = {name.lower(): value for name, value in self.headers.items()}
             control.asked.append(Asked(self.path, members, headers))
-            answer = control.answers.get(self.path, lambda members: TAKEN)(members)
+            answer = control.answer_to(self.path, members)
             time.sleep(answer.after_sec)
-            data = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body)
+            body = answer.body
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(answer.status)
-            data = data if isinstance(data, bytes) else data.encode()
             self.send_header("content-length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

@@ -129,14 +129,21 @@ def test_no_call_goes_on_without_a_clear_answer_and_the_control_plane_hears_of_i
     control.answers["/route"] = lambda members: answer
     call_id = new_call_id()
     calls(kamailio, "trunk_is_refused", call_id=call_id, code=503, has="Retry-After: [1-9]").wait()
+    assert_told_of_the_end(control, call_id, 503)
+
+
+def assert_told_of_the_end(control: ScriptedControl, call_id: str, code: int) -> None:
     ends = eventually(lambda: [one for one in control.reports() if one["event"] == "end"])
-    assert [(one["callId"], one["sipCode"]) for one in ends] == [(call_id, 503)]
+    assert [(one["callId"], one["sipCode"]) for one in ends] == [(call_id, code)]
 
 
 def test_a_late_answer_is_no_answer(kamailio: Kamailio, control: ScriptedControl) -> None:
     reject = {"rtjson": {"action": "reject", "code": 404, "reason": "Not Found"}}
     control.answers["/route"] = lambda members: Answer(200, reject, after_sec=3.5)
-    calls(kamailio, "trunk_is_refused", code=503, has="Retry-After").wait()
+    call_id = new_call_id()
+    again = {"code": 503, "has": "Retry-After: [1-9]"}
+    calls(kamailio, "trunk_is_refused", call_id=call_id, **again).wait()
+    assert_told_of_the_end(control, call_id, 503)
 
 
 def test_a_retransmission_asks_no_second_time(kamailio: Kamailio, control: ScriptedControl) -> None:
@@ -210,12 +217,12 @@ def test_a_report_is_offered_for_as_long_as_the_control_plane_says_later(
         if "events" in members:
             return Answer(200, {"ok": 0, "results": []})
         offered.append(members)
-        return scripted.TAKEN if len(offered) > 22 else Answer(503, {"status": 503})
+        return Answer(503, {"status": 503}) if len(offered) < 23 else scripted.TAKEN
 
     control.answers["/auth"] = lambda members: YES
     control.answers["/presence/event"] = later
     registers(kamailio, 200)
-    eventually(lambda: len(offered) > 22, 60)
+    eventually(lambda: len(offered) == 23, 60)
     assert len({report["ts"] for report in offered}) == 1
 
 

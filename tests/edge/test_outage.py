@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_without_a_control_plane_nobody_is_accepted_and_no_end_is_lost(own_edge:
     eventually(lambda: own_edge.system.call(office.key, up_id)["answer_ts"])
 
     own_edge.system.stop()
-    again = {"code": 503, "has": "Retry-After: [1-9]"}
+    again: dict[str, Any] = {"code": 503, "has": "Retry-After: [1-9]"}
     office.trunk_dials(office.number, "trunk_is_refused", call_id=refused_id, **again).wait()
     office.dial(office.alice, "1002", "phone_is_refused", **again).wait()
     office.registering(office.alice, code=503).wait()
