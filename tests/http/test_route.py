@@ -1,9 +1,13 @@
 """POST /route over the real contract."""
 
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gateways.ids import new_id
 from tests.support.system import System, acme, new_call_id
+from tests.v1.test_rows import Api
 
 
 def test_an_inbound_call_runs_the_flow_of_its_number(
@@ -112,3 +116,25 @@ def test_a_target_that_was_deleted_falls_to_the_accounts_default(
     assert answer["flow_id"] == f"voicemail:{account['voicemails'][0]['id']}"
     steps = system.edge.get(f"/calls/{call_id}/trace").json()["steps"]
     assert "missing" in [step["outcome"] for step in steps]
+
+
+def test_a_new_number_is_found_at_once_while_strangers_scan_for_numbers(
+    system: System, account: dict[str, Any]
+) -> None:
+    api, scanned = Api(system, account["account"]["id"]), threading.Event()
+
+    def scan() -> None:
+        while not scanned.is_set():
+            system.route(new_call_id(), "+12125550100")
+
+    with ThreadPoolExecutor(1) as pool:
+        stranger = pool.submit(scan)
+        try:
+            for _ in range(15):
+                e164 = f"+1415{random.randrange(2_000_000, 9_999_999)}"
+                made = api.post("/v1/numbers", {"e164": e164, "dest_kind": "hangup"})
+                assert made.status_code == 201, made.text
+                assert system.route(new_call_id(), e164)["code"] == 603
+        finally:
+            scanned.set()
+        stranger.result()
