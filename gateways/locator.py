@@ -2,12 +2,13 @@
 
 Loaded from the directory's read model and kept up by asking for what changed since. What is not
 found is asked for once more before it counts as absent (a row that was written through another
-gateway a moment ago), at most every `LOOK_AGAIN` seconds, so that scanning for numbers costs no
-queries.
+gateway a moment ago). All who miss something share such a look, at most one every `LOOK_AGAIN`
+seconds, so that scanning for numbers costs next to no queries.
 """
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,7 @@ from projections import directory
 log = logging.getLogger("callplane.locator")
 
 KINDS = ("account", "did", "sip_device", "sip_domain", "sip_trunk", "api_key")
-LOOK_AGAIN = 0.05
+LOOK_AGAIN = 0.02
 """Seconds between two looks for something that was not found."""
 
 
@@ -47,6 +48,7 @@ class Locator:
     position: int = 0
     loaded: bool = False
     _looked_at: float = 0.0
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def follow(self) -> None:
@@ -71,14 +73,16 @@ class Locator:
                 self._take(row)
 
     async def look_again(self) -> None:
-        """Before saying that something does not exist."""
-        now = asyncio.get_running_loop().time()
-        if now - self._looked_at >= LOOK_AGAIN:
-            self._looked_at = now
-            try:
-                await self.refresh()
-            except StoreDown:
+        """Before saying that something does not exist: wait for a look that began after now."""
+        clock = asyncio.get_running_loop().time
+        asked = clock()
+        async with self._looking:
+            if self._looked_at >= asked:
                 return
+            await asyncio.sleep(self._looked_at + LOOK_AGAIN - clock())
+            self._looked_at = clock()
+            with suppress(StoreDown):
+                await self.refresh()
 
     def account_of_login(self, username: str, realm: str) -> AccountId | None:
         """The owner of a device's login, else of the domain."""
