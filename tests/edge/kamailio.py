@@ -29,11 +29,13 @@ class Kamailio:
     def __init__(self, control_url: str, nonce_secret: str, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="callplane-edge-"))
         self.port = net.free_udp_port(ADDRESS)
+        self.tcp_port = net.free_tcp_port(ADDRESS)
         self.log = self.folder / "log"
         self.environment = {
             "CALLPLANE_NONCE_SECRET": nonce_secret,
             "EDGE_CONTROL_URL": control_url,
             "EDGE_LISTEN": f"udp:{ADDRESS}:{self.port}",
+            "EDGE_LISTEN_TCP": f"tcp:{ADDRESS}:{self.tcp_port}",
             "EDGE_NODE_ID": "edge-under-test",
             "EDGE_MIN_EXPIRES": "1",
             "EDGE_EXPIRY_INTERVAL": "1",
@@ -45,6 +47,10 @@ class Kamailio:
     @property
     def address(self) -> str:
         return f"{ADDRESS}:{self.port}"
+
+    @property
+    def tcp_address(self) -> str:
+        return f"{ADDRESS}:{self.tcp_port}"
 
     def start(self) -> None:
         with self.log.open("ab") as log:

@@ -9,7 +9,15 @@ _branches = itertools.count()
 
 
 def free_udp_port(address: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
+    return _free_port(address, socket.SOCK_DGRAM)
+
+
+def free_tcp_port(address: str) -> int:
+    return _free_port(address, socket.SOCK_STREAM)
+
+
+def _free_port(address: str, kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as found:
         found.bind((address, 0))
         port: int = found.getsockname()[1]
         return port

@@ -65,7 +65,8 @@ class Edge:
 
     def play(self, scenario: str, address: str, **more: Any) -> Sipp:
         """Start SIPp against the edge."""
-        run = Sipp(self.folder, scenario, self.kamailio.address, address, **more)
+        remote = self.kamailio.tcp_address if more.get("tcp") else self.kamailio.address
+        run = Sipp(self.folder, scenario, remote, address, **more)
         self.runs.append(run)
         return run
 

@@ -21,7 +21,7 @@ within the call."""
 _runs = itertools.count()
 _MESSAGE = re.compile(
     r"^-{20,} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)\n"
-    r"UDP message (sent|received) [^\n]*\n\n(.*?)(?=^-{20,} \d{4}|\Z)",
+    r"(?:UDP|TCP) message (sent|received) [^\n]*\n\n(.*?)(?=^-{20,} \d{4}|\Z)",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -57,6 +57,7 @@ class Sipp:
         call_id: str | None = None,
         seconds: int = 30,
         trace: bool = True,
+        tcp: bool = False,
         csv: str | None = None,
         **words: object,
     ) -> None:
@@ -84,6 +85,8 @@ class Sipp:
                 "-message_overwrite",
                 "false",
             ]
+        if tcp:
+            arguments += ["-t", "t1"]
         if call_id is not None:
             arguments += ["-cid_str", call_id]
         if csv is not None:

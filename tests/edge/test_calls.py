@@ -76,6 +76,17 @@ def test_a_trunk_reaches_the_user_of_a_number(edge: Edge) -> None:
     eventually(office.is_idle)
 
 
+def test_a_trunk_may_call_over_tcp(edge: Edge) -> None:
+    office = edge.office()
+    office.register(office.bob)
+    callee = office.phone_at(office.bob, "answers", ring=0)
+    call_id = new_call_id()
+    office.trunk_dials(office.number, call_id=call_id, talk=100, tcp=True).wait()
+    callee.wait()
+    assert office.call(call_id)["disposition"] == "answered"
+    eventually(office.is_idle)
+
+
 def test_while_a_call_is_up_it_holds_its_channels(edge: Edge) -> None:
     office = edge.office()
     office.register(office.bob)

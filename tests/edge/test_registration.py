@@ -146,6 +146,13 @@ def test_a_phone_behind_nat_is_reached_where_it_came_from(edge: Edge) -> None:
     callee.wait()
 
 
+def test_a_phone_registers_over_tcp(edge: Edge) -> None:
+    office = edge.office()
+    office.registering(office.alice, tcp=True).wait()
+    (contact,) = eventually(office.contacts)
+    assert contact["received"] == f"sip:{PHONES}:{office.alice.port};transport=tcp"
+
+
 def test_a_phone_cannot_have_its_calls_sent_to_somebody_else(edge: Edge) -> None:
     """A contact that names a carrier's gateway would be a call past the brain, at our expense."""
     office = edge.office()
