@@ -139,3 +139,13 @@ def test_the_trace_of_a_call_whose_events_came_first_is_its_accounts(
     trace = api.get(f"/v1/calls/{call_id}/trace")
     assert trace.status_code == 200, trace.text
     assert trace.json()["steps"][0]["outcome"] == "unrouted"
+
+
+def test_all_calls_are_streamed_as_lines_of_json(api: Api, calls: list[str]) -> None:
+    answer = api.get("/v1/calls", format="ndjson")
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    assert rows == api.get("/v1/calls").json()["rows"]
+    assert {row["call_id"] for row in rows} == set(calls)
+    csv_type = api.get("/v1/calls", format="csv").headers["content-type"]
+    assert csv_type == "text/csv; charset=utf-8"

@@ -1,10 +1,11 @@
-"""GET /v1/calls: the call log, as JSON or CSV, and one call with its trace."""
+"""GET /v1/calls: the call log, as JSON, NDJSON or CSV, and one call with its trace."""
 
 import csv
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
+import orjson
 from litestar import Response, Router, get
 from litestar.params import QueryParameter
 from litestar.response import Stream
@@ -13,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from domain.errors import Fault, Invalid, NotFound
 from events.base import CallId
+from gateways.http.asgi import NDJSON
 from gateways.http.traces import trace_answer
 from gateways.http.v1 import paging
 from gateways.http.v1.context import Caller, Context
@@ -20,7 +22,7 @@ from gateways.http.v1.operation import operation
 from projections import cdr
 
 MAX_LIMIT = 10_000
-CSV_PAGE = 2_000
+STREAM_PAGE = 2_000
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 """First characters that a spreadsheet takes for a formula."""
 
@@ -72,7 +74,9 @@ Number = Annotated[int | None, QueryParameter(ge=0)]
 
 @get(
     "/",
-    **operation("listCalls", "List calls, newest first; format=csv streams all that match", "cdr"),
+    **operation(
+        "listCalls", "List calls, newest first; format csv and ndjson stream all that match", "cdr"
+    ),
 )
 async def list_calls(
     context: Context,
@@ -101,8 +105,10 @@ async def list_calls(
     await context.reader.caught_up("cdr")
     if format == "csv":
         return _csv(context, caller, filters)
+    if format == "ndjson":
+        return _ndjson(context, caller, filters)
     if format != "json":
-        raise Invalid("no such format", [Fault("/format", "is not json or csv")])
+        raise Invalid("no such format", [Fault("/format", "is not json, csv or ndjson")])
     after = paging.decode(cursor, int, str)
     rows = await _page(context, caller, filters, after, limit + 1)
     page: dict[str, Any] = {"ok": 1, "count": min(limit, len(rows)), "rows": rows[:limit]}
@@ -147,15 +153,36 @@ async def _page(
 
 
 def _csv(context: Context, caller: Caller, filters: dict[str, Any]) -> Response[Any]:
-    async def lines() -> AsyncIterator[bytes]:
-        yield _csv_line(list(Call.model_fields))
-        after: list[Any] | None = None
-        while rows := await _page(context, caller, filters, after, CSV_PAGE):
-            yield b"".join(_csv_line([row[name] for name in Call.model_fields]) for row in rows)
-            after = [rows[-1]["start_ts"], rows[-1]["call_id"]]
+    def line(row: DictRow) -> bytes:
+        return _csv_line([row[name] for name in Call.model_fields])
 
+    head = _csv_line(list(Call.model_fields))
     headers = {"Content-Disposition": 'attachment; filename="calls.csv"'}
-    return Stream(lines(), media_type="text/csv; charset=utf-8", headers=headers)
+    lines = _lines(context, caller, filters, line, head)
+    return Stream(lines, media_type="text/csv", headers=headers)
+
+
+def _ndjson(context: Context, caller: Caller, filters: dict[str, Any]) -> Response[Any]:
+    def line(row: DictRow) -> bytes:
+        return orjson.dumps({name: row[name] for name in Call.model_fields}) + b"\n"
+
+    return Stream(_lines(context, caller, filters, line), media_type=NDJSON)
+
+
+async def _lines(
+    context: Context,
+    caller: Caller,
+    filters: dict[str, Any],
+    line: Callable[[DictRow], bytes],
+    head: bytes = b"",
+) -> AsyncIterator[bytes]:
+    """All rows that match, a page of the store at a time."""
+    if head:
+        yield head
+    after: list[Any] | None = None
+    while rows := await _page(context, caller, filters, after, STREAM_PAGE):
+        yield b"".join(line(row) for row in rows)
+        after = [rows[-1]["start_ts"], rows[-1]["call_id"]]
 
 
 def _csv_line(values: list[Any]) -> bytes:
