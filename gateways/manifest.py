@@ -40,6 +40,8 @@ SECTIONS: dict[str, tuple[Kind, tuple[str, ...]]] = {
 }
 """Section → kind of its rows and what names one, in the order in which rows can be made."""
 
+_MADE_WITH_IT = {"webhook": {"secret_ref": "made when the row is"}}
+"""Members that a row has to have and that no file gives."""
 _IN_CLEAR = ("password", "ha1", "ha1b", "ha1_sha256", "secret")
 
 
@@ -51,6 +53,8 @@ class Wish(NamedTuple):
     """What names it for a human."""
     id: str | None
     members: dict[str, Any]
+    place: str
+    """JSON pointer to it in the file."""
 
 
 class Change(NamedTuple):
@@ -81,7 +85,7 @@ def parse(text: str) -> Manifest:
         raise Invalid("the file is not valid", [Fault("/account/id", "is missing")])
     unknown = [name for name in document if name not in SECTIONS and name != "account"]
     faults = [Fault(f"/{name}", "is not a section") for name in unknown]
-    wishes = [Wish("account", account_id, account_id, account)]
+    wishes = [Wish("account", account_id, account_id, account, "/account")]
     wishes += _wishes(document, faults)
     if faults:
         raise Invalid("the file is not valid", faults)
@@ -102,28 +106,41 @@ def _wishes(document: Mapping[str, Any], faults: list[Fault]) -> Iterator[Wish]:
             faults += [Fault(f"/{section}/{number}/{name}", "is missing") for name in missing]
             members = {name: value for name, value in row.items() if name != "id"}
             key = " ".join(str(members.get(name, "")) for name in names)
-            yield Wish(kind, key or str(row.get("id")), row.get("id"), members)
+            place = f"/{section}/{number}"
+            yield Wish(kind, key or str(row.get("id")), row.get("id"), members, place)
 
 
 async def plan(manifest: Manifest, reader: Reader, vault: Vault) -> list[Change]:
-    """What applying the file would do."""
+    """What applying the file would do. Raises Invalid with every fault of every row, so that a file
+    is not carried out up to its first bad row."""
     await reader.caught_up("directory")
     rows = await reader.query(lambda cursor: directory.rows_of_account(cursor, manifest.account_id))
     present = {row["id"]: row for row in rows if not row["deleted"]}
     country = present.get(manifest.account_id, {}).get("body", {}).get("country")
     country = country or manifest.wishes[0].members.get("country", "US")
-    return [await _compared(wish, present, country, vault) for wish in manifest.wishes]
+    changes: list[Change] = []
+    faults: list[Fault] = []
+    for wish in manifest.wishes:
+        try:
+            changes.append(await _compared(wish, present, country, vault))
+        except Invalid as invalid:
+            found = invalid.faults or (Fault("", invalid.detail),)
+            faults += [Fault(wish.place + fault.pointer, fault.detail) for fault in found]
+    if faults:
+        raise Invalid("the file is not valid", faults)
+    return changes
 
 
 async def _compared(
     wish: Wish, present: Mapping[str, DictRow], country: str, vault: Vault
 ) -> Change:
     row = _found(wish, present, country)
+    plain = {name: value for name, value in wish.members.items() if name not in _IN_CLEAR}
     if row is None:
+        rules.check(wish.kind, {**_MADE_WITH_IT.get(wish.kind, {}), **plain}, country)
         return Change("create", wish, wish.id or new_id(PREFIXES[wish.kind]))
     if row["kind"] != wish.kind:
         raise Invalid(f"{row['id']} is a {row['kind']}, not a {wish.kind}")
-    plain = {name: value for name, value in wish.members.items() if name not in _IN_CLEAR}
     wanted = rules.check(wish.kind, {**row["body"], **plain}, country).model_dump(mode="json")
     differing = [name for name in wanted if wanted[name] != row["body"].get(name)]
     differing += [

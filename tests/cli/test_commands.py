@@ -55,6 +55,25 @@ def test_a_bad_file_is_refused_by_name_and_changes_nothing(system: System, tmp_p
     assert system.cli("apply", "-f", str(file)).returncode == 1
 
 
+def test_a_file_with_bad_rows_is_refused_as_a_whole_and_each_is_named(
+    system: System, tmp_path: Path
+) -> None:
+    document = acme()
+    document["users"].append({"username": 1003})
+    document["numbers"].append({"e164": "no number", "colour": "red"})
+    file = tmp_path / "acme.yaml"
+    file.write_text(yaml.safe_dump(document))
+    for plan_only in ([], ["--plan"]):
+        refused = system.cli("apply", "-f", str(file), *plan_only)
+        assert refused.returncode == 1
+        users, numbers = len(document["users"]) - 1, len(document["numbers"]) - 1
+        assert f"/users/{users}/username" in refused.stderr
+        assert f"/numbers/{numbers}/e164" in refused.stderr
+        assert f"/numbers/{numbers}/colour" in refused.stderr
+    nothing = system.edge.get("/cac", params={"accountId": document["account"]["id"]})
+    assert nothing.status_code == 404, "not even the account was made"
+
+
 def test_a_call_is_traced_listed_and_counted(system: System, account: dict[str, Any]) -> None:
     call_id, account_id = new_call_id(), account["account"]["id"]
     system.route(call_id, account["numbers"][0]["e164"])
