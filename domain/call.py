@@ -171,14 +171,19 @@ def _report_after_end(
     state: CallSession, known: Outcome, account_id: AccountId, report: Report, now: Millis
 ) -> list[CallFact]:
     ring_ts, answer_ts = known.ring_ts, known.answer_ts
+    was_lost = known.hangup_cause == LOST
     disposition: Disposition | None = known.disposition
     cause = None if known.hangup_cause == _cause(known.disposition) else known.hangup_cause
     end = Report(DialogEvent.END, known.end_ts, known.sip_code, cause, known.hangup_by)
     if report.event is DialogEvent.EARLY and ring_ts is None:
         ring_ts = min(report.ts, answer_ts or known.end_ts)
-    elif report.event is DialogEvent.ANSWERED and answer_ts is None and report.ts <= known.end_ts:
+    elif (
+        report.event is DialogEvent.ANSWERED
+        and answer_ts is None
+        and (was_lost or report.ts <= known.end_ts)
+    ):
         answer_ts, disposition = report.ts, None
-    elif report.event is DialogEvent.END and known.hangup_cause == LOST:
+    elif report.event is DialogEvent.END and was_lost:
         end, disposition = report, None
     else:
         return []

@@ -242,6 +242,23 @@ def test_the_true_end_replaces_that_of_a_call_given_up_once() -> None:
     _when(after, report(END, 3_700_000, hangup_by="caller")).then_nothing()
 
 
+def test_an_answer_after_a_call_was_given_up_counts() -> None:
+    """A phone that rings longer than a call may be silent."""
+    ringing = _when(given(CALL, routed()), report(EARLY, 50)).then_given()
+    given_up = ringing.when(lambda state: call.give_up(state, ACCOUNT, LATER)).then_given()
+    answered = _when(given_up, report(ANSWERED, 70_000)).then_given()
+    after = _when(answered, report(END, 130_000)).then_given().state
+    assert after.outcome == outcome(
+        ring_ts=Millis(NOW + 50),
+        answer_ts=Millis(NOW + 70_000),
+        end_ts=Millis(NOW + 130_000),
+        duration_sec=130,
+        billsec=60,
+        disposition=Disposition.ANSWERED,
+        hangup_cause="normal_clearing",
+    )
+
+
 def test_a_call_that_is_over_is_not_given_up() -> None:
     over = _when(given(CALL, routed()), report(END, 1)).then_given()
     over.when(lambda state: call.give_up(state, ACCOUNT, LATER)).then_nothing()
