@@ -34,6 +34,7 @@ GRACE = 10.0
 STEADY = 10.0
 """Seconds of life after which a child's next death counts as its first."""
 TICK = 0.1
+RELAUNCH_PAUSE = 0.3
 
 
 @dataclass
@@ -155,10 +156,20 @@ class Supervisor:
         for number, (server, running) in enumerate(self.embedded):
             if running.process.poll() is not None:
                 log.error("%s died with %s", running.name, running.process.returncode)
-                replacement = server.launch()
-                server.wait()
-                self.embedded[number] = (server, replacement)
+                self.embedded[number] = (server, self._launched_again(server, running))
         return started
+
+    def _launched_again(self, server: Nats | Postgres, dead: Server) -> Server:
+        """A server in place of a dead one; the dead one when it does not start, so that the next
+        look tries again: what the other left (shared memory, a port) may take a moment to go."""
+        try:
+            replacement = server.launch()
+            server.wait()
+        except (RuntimeError, OSError) as error:
+            log.error("%s", error)
+            time.sleep(RELAUNCH_PAUSE)
+            return dead
+        return replacement
 
     def _mourn(self, child: Child, now: float) -> None:
         _forget_metrics(child.pid)

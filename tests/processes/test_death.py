@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -110,7 +111,13 @@ def assert_nothing_lost(
             " GROUP BY 1, 2 HAVING count(*) > 1"
         ).fetchall()
         assert facts == [], "something happened twice"
-    eventually(lambda: _announced(endpoint) >= set(finished), patience)
+
+    def all_announced() -> bool:
+        missing = set(finished) - _announced(endpoint)
+        assert not missing, f"{len(missing)} of {len(finished)} not announced: {list(missing)[:3]}"
+        return True
+
+    eventually(all_announced, patience, every=0.5)
     ids: dict[tuple[str, str], set[str]] = {}
     for one in list(endpoint.received):
         ids.setdefault((one.call_id, one.event), set()).add(one.id)
@@ -148,6 +155,19 @@ def test_kill_9_under_load_loses_nothing_that_was_acknowledged(
     assert_nothing_lost(own_system, document, load.finished, endpoint)
 
 
+def test_postgres_comes_back_though_it_cannot_start_at_once(own_system: System) -> None:
+    """A session that outlives the server keeps its memory, and no new server starts beside it."""
+    server = server_pid(own_system, "postgres")
+    session = next(pid for pid in _children(server) if b"idle" in _command(pid))
+    os.kill(session, signal.SIGSTOP)
+    os.kill(server, signal.SIGKILL)
+    time.sleep(2.0)
+    assert own_system.process is not None
+    assert own_system.process.poll() is None, "the supervisor has given up"
+    os.kill(session, signal.SIGCONT)
+    own_system.wait_ready()
+
+
 def _kill(system: System, victim: str) -> None:
     if victim in ("nats", "postgres"):
         os.kill(server_pid(system, victim), signal.SIGKILL)
@@ -158,22 +178,25 @@ def _kill(system: System, victim: str) -> None:
 def server_pid(system: System, name: str) -> int:
     """The embedded server that is a child of this system's supervisor."""
     assert system.process is not None
-    children = f"/proc/{system.process.pid}/task/{system.process.pid}/children"
-    with open(children) as file:
-        pids = [int(pid) for pid in file.read().split()]
-    program = {"nats": "nats-server", "postgres": "postgres"}[name]
+    program = {"nats": b"nats-server", "postgres": b"postgres"}[name]
+    pids = _children(system.process.pid)
     for pid in pids:
-        with open(f"/proc/{pid}/cmdline") as file:
-            if file.read().split("\0")[0].endswith(program):
-                return pid
+        if _command(pid).split(b"\0")[0].endswith(program):
+            return pid
     raise AssertionError(f"no {name} among {pids}")
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_kill_9_of_the_supervisor_leaves_nothing_running(own_system: System) -> None:
     assert own_system.process is not None
-    parent = own_system.process.pid
-    with open(f"/proc/{parent}/task/{parent}/children") as file:
-        children = [int(pid) for pid in file.read().split()]
+    children = _children(own_system.process.pid)
     assert len(children) >= 8
     own_system.process.kill()
     own_system.process.wait(5)
