@@ -202,7 +202,9 @@ def _key(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     if before:
         return members, {}
-    unknown = sorted(set(members.get("scopes", ())) - SCOPES)
+    if not members.get("scopes"):
+        raise Invalid("a key without scopes opens nothing", [Fault("/scopes", "is empty")])
+    unknown = sorted(set(members["scopes"]) - SCOPES)
     if unknown:
         raise Invalid("no such scope", [Fault("/scopes", f"{', '.join(unknown)} is not a scope")])
     key, stored = new_key(str(members.get("kind")))

@@ -36,6 +36,8 @@ def _store_down(request: Request[Any, Any, Any], _: StoreDown) -> Response[Any]:
 def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
     """Litestar's findings as faults with JSON pointers."""
     found = error.extra if isinstance(error.extra, list) else []
+    if [one.get("message") for one in found if isinstance(one, dict)] == ["'data'"]:
+        return _refused(request, Invalid("there is no body, and a JSON object is needed"))
     faults = [
         Fault("/" + str(one.get("key", "")).replace(".", "/"), str(one.get("message", "")))
         for one in found

@@ -163,3 +163,9 @@ def test_commands_used_wrongly_exit_with_2(system: System) -> None:
     assert system.cli("trace").returncode == 2
     assert system.cli("calls").returncode == 2
     assert system.cli("teleport").returncode == 2
+
+
+def test_a_key_without_scopes_is_refused(system: System, account: dict[str, Any]) -> None:
+    made = system.cli("keys", "create", "--account", account["account"]["id"], "--scopes", " ")
+    assert made.returncode == 1
+    assert "/scopes" in made.stderr

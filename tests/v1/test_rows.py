@@ -258,3 +258,9 @@ def test_a_login_that_is_taken_is_named_by_a_member(account: dict[str, Any], api
     taken = account["devices"][0]
     body = {name: taken[name] for name in ("user_id", "auth_username", "realm", "password")}
     assert pointers(api.post("/v1/devices", body), 409) == ["/auth_username"]
+
+
+def test_a_missing_body_is_said_so(api: Api) -> None:
+    answer = api.client.post("/v1/users", headers=api.headers)
+    assert pointers(answer) == []
+    assert "no body" in answer.json()["detail"]
