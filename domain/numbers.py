@@ -32,6 +32,8 @@ def normalise(raw: str, country: str) -> str | None:
     """
     if found := _INTERNATIONAL.fullmatch(raw):
         return found.group(1)
+    if _is_complete(raw, country):
+        return raw
     try:
         number = phonenumbers.parse(raw, country)
     except phonenumbers.NumberParseException:
@@ -39,6 +41,20 @@ def normalise(raw: str, country: str) -> str | None:
     if not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
+
+
+def _is_complete(raw: str, country: str) -> bool:
+    """Whether `raw` is E.164 without its plus already, as carriers and our own rows have it.
+
+    `49 5344 …` is a number of Germany, though it could be one of the area 04953 as well.
+    """
+    code = phonenumbers.country_code_for_region(country)
+    if not code or not raw.isascii() or not raw.isdigit() or not raw.startswith(str(code)):
+        return False
+    try:
+        return bool(phonenumbers.is_valid_number(phonenumbers.parse("+" + raw)))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 @lru_cache(maxsize=4_096)

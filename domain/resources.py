@@ -115,7 +115,7 @@ def change(
     """Merge `patch` into the row (RFC 7396 on its top level). Nothing when nothing differs."""
     row = _existing(state, kind, id, if_version)
     before = row.body.model_dump()
-    body = rules.check(kind, {**before, **patch}, _country(state))
+    body = rules.check(kind, {**before, **patch}, _country(state), before)
     after = body.model_dump()
     changed = tuple(member for member in after if after[member] != before[member])
     if not changed:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import time
 from ipaddress import ip_network
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -38,8 +39,9 @@ def _timezone(value: str) -> str:
 
 
 def _e164(value: str, info: ValidationInfo) -> str:
-    """E.164 of a number in any form; left alone where the account's country is not known."""
-    if info.context is None:
+    """E.164 of a number in any form; left alone where the account's country is not known, and if
+    it is what the row has: that was read in the country of its time."""
+    if info.context is None or value == info.context["stored"].get(info.field_name):
         return value
     number = numbers.normalise(value, info.context["country"])
     if number is None:
@@ -324,15 +326,21 @@ RULES: dict[str, type[Resource]] = {
 }
 
 
-def check(kind: str, members: Mapping[str, Any], country: str) -> Resource:
-    """The body that `members` make, in its stored type. `country` is the hint for national numbers.
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def check(
+    kind: str, members: Mapping[str, Any], country: str, stored: Mapping[str, Any] = _NOTHING
+) -> Resource:
+    """The body that `members` make, in its stored type. `country` is the hint for national numbers;
+    `stored` is the body of the row that they change.
 
     Raises `Invalid` with one fault per bad member.
     """
     if nul := nul_faults(members):
         raise Invalid(f"the {kind} is not valid", nul)
     try:
-        ruled = RULES[kind].model_validate(members, context={"country": country})
+        ruled = RULES[kind].model_validate(members, context={"country": country, "stored": stored})
     except ValidationError as error:
         raise Invalid(f"the {kind} is not valid", faults_of(error)) from None
     return resources.KINDS[kind].model_validate(ruled.model_dump())

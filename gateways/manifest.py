@@ -141,7 +141,9 @@ async def _compared(
         return Change("create", wish, wish.id or new_id(PREFIXES[wish.kind]))
     if row["kind"] != wish.kind:
         raise Invalid(f"{row['id']} is a {row['kind']}, not a {wish.kind}")
-    wanted = rules.check(wish.kind, {**row["body"], **plain}, country).model_dump(mode="json")
+    wanted = rules.check(wish.kind, {**row["body"], **plain}, country, row["body"]).model_dump(
+        mode="json"
+    )
     differing = [name for name in wanted if wanted[name] != row["body"].get(name)]
     differing += [
         name

@@ -95,3 +95,20 @@ def test_nothing_else_is_an_emergency(dialled: str, country: str) -> None:
 @pytest.mark.parametrize("hidden", ["", "anonymous", "restricted", "unavailable"])
 def test_a_hidden_caller_is_anonymous(hidden: str) -> None:
     assert hidden in numbers.ANONYMOUS
+
+
+@pytest.mark.parametrize(
+    ("raw", "country", "number"),
+    [
+        ("4953449962937", "DE", "4953449962937"),
+        ("05344 9962937", "DE", "4953449962937"),
+        ("4359267248654", "AT", "4359267248654"),
+        ("12025550123", "US", "12025550123"),
+        ("2025550123", "US", "12025550123"),
+        ("9123456789", "IN", "919123456789"),
+    ],
+)
+def test_e164_without_plus_is_told_from_a_national_number(
+    raw: str, country: str, number: str
+) -> None:
+    assert numbers.normalise(raw, country) == number

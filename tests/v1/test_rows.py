@@ -264,3 +264,19 @@ def test_a_missing_body_is_said_so(api: Api) -> None:
     answer = api.client.post("/v1/users", headers=api.headers)
     assert pointers(answer) == []
     assert "no body" in answer.json()["detail"]
+
+
+def test_a_number_stays_what_it_is_when_something_else_is_changed(system: System) -> None:
+    document = acme(numbers=[])
+    document["account"]["country"] = "DE"
+    system.apply(document)
+    api = Api(system, document["account"]["id"])
+    # 04953 is an area of Germany as well, and not every number in use is in the plans
+    e164 = f"494953{random.randrange(1_000_000, 9_999_999)}"
+    made = api.post("/v1/numbers", {"e164": "+" + e164}).json()
+    path = f"/v1/numbers/{made['id']}"
+    assert api.patch(path, {"label": "Front desk"}).json()["e164"] == e164
+    assert api.patch(path, {"e164": e164, "label": "Desk"}).json()["e164"] == e164
+    short = api.post("/v1/numbers", {"e164": f"+49{e164[3:9]}"}).json()
+    changed = api.patch(f"/v1/numbers/{short['id']}", {"label": "Front desk"})
+    assert changed.json()["e164"] == short["e164"]
