@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from gateways.webhooks.ledger import Owed, Subscription
 
-CONCURRENCY = 8
+CONCURRENCY = 16
 BUFFER = 1_000
 
 
@@ -41,6 +41,10 @@ class Endpoint:
 
     def room(self) -> int:
         return BUFFER - len(self.open)
+
+    def wants_more(self) -> bool:
+        """Whether it is worth a look into the outbox: looks are few and large."""
+        return not self.exhausted and len(self.open) <= BUFFER // 2
 
     def add(self, owed: Owed) -> None:
         lane = self.lanes.setdefault(owed.call_id or owed.delivery_id, Lane())

@@ -59,6 +59,8 @@ class Sender:
         self._secrets: dict[str, str] = {}
         self._booked: list[Entry] = []
         self._work = asyncio.Event()
+        self._news = True
+        """Whether the subscriptions have to be read (again)."""
         self._sending: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -84,7 +86,9 @@ class Sender:
             booking = asyncio.create_task(self._book_for_ever())
             try:
                 while not stop.is_set() and not booking.done():
-                    await self._refresh()
+                    if self._news:
+                        self._news = False
+                        await self._refresh()
                     await self._fill()
                     self._send(http)
                     await self._wait(stop)
@@ -103,13 +107,15 @@ class Sender:
         await asyncio.gather(*self._sending, return_exceptions=True)
         self._endpoints.clear()
         self._booked.clear()
+        self._news = True
 
     async def _watch(self) -> None:
-        """Wake up when the outbox has changed."""
+        """Wake up when the outbox or a subscription has changed, and once a second."""
         while True:
             await self._reader.change("outbox", 1.0)
             for endpoint in self._endpoints.values():
                 endpoint.exhausted = False
+            self._news = True
             self._work.set()
 
     async def _wait(self, stop: asyncio.Event) -> None:
@@ -139,13 +145,15 @@ class Sender:
     async def _fill(self) -> None:
         """Take from the outbox what there is room for."""
         for id, endpoint in self._endpoints.items():
-            room = endpoint.room()
-            if endpoint.exhausted or room <= 0 or endpoint.subscription.status != "active":
+            if endpoint.subscription.status != "active" or not endpoint.wants_more():
                 continue
+            room = endpoint.room()
+            endpoint.exhausted = True  # before the look: news that come meanwhile are not lost
             owed = await self._reader.query(
                 partial(ledger.owed_after, webhook_id=id, position=endpoint.position, limit=room)
             )
-            endpoint.exhausted = len(owed) < room
+            if len(owed) == room:
+                endpoint.exhausted = False
             for one in owed:
                 endpoint.add(one)
         waiting = sum(len(endpoint.open) for endpoint in self._endpoints.values())
