@@ -1,13 +1,15 @@
-"""Fixtures: one Callplane with one Kamailio in front for all tests; each has its own account."""
+"""Fixtures: one Callplane with one Kamailio in front, where each test has its own account; and one
+Kamailio that asks a scripted control plane."""
 
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.edge import net, sink
+from tests.edge import net, scripted, sink
 from tests.edge.kamailio import Kamailio
 from tests.edge.office import Edge
+from tests.edge.scripted import NODE_TOKEN, ScriptedControl
 from tests.edge.sink import Sink
 from tests.support.system import System
 
@@ -45,3 +47,34 @@ def edge(running_edge: Edge) -> Iterator[Edge]:
     yield running_edge
     running_edge.close()
     sys.stderr.write(log.read_bytes()[seen:].decode(errors="replace"))
+
+
+@pytest.fixture(scope="session")
+def running_control() -> Iterator[ScriptedControl]:
+    with scripted.answering() as control:
+        yield control
+
+
+@pytest.fixture(scope="session")
+def running_kamailio(running_control: ScriptedControl) -> Iterator[Kamailio]:
+    url = running_control.url
+    kamailio = Kamailio(url, NONCE_SECRET, control_timeout="2", node_token=NODE_TOKEN)
+    try:
+        kamailio.start()
+        yield kamailio
+    finally:
+        kamailio.close()
+
+
+@pytest.fixture
+def control(running_control: ScriptedControl) -> Iterator[ScriptedControl]:
+    """A control plane that takes every report and answers what the test says."""
+    running_control.forget()
+    yield running_control
+    running_control.forget()
+
+
+@pytest.fixture
+def kamailio(running_kamailio: Kamailio, control: ScriptedControl) -> Kamailio:
+    """The edge that asks `control`."""
+    return running_kamailio

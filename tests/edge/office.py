@@ -18,6 +18,24 @@ PHONES = "127.0.0.21"
 CALLERS = "127.0.0.22"
 TRUNK = "127.0.0.30"
 STRANGER = "127.0.0.31"
+CARRIER_1, CARRIER_2 = "127.0.0.41", "127.0.0.42"
+TOLERANCE_MS = 1000
+"""SIPp stamps what it sends and receives, the edge what it relays; between them lie process
+switches on a busy machine. What tests tell apart lies further apart."""
+
+
+def assert_heard(record: dict[str, Any], **heard_ms: int) -> None:
+    """The record has these times, by the clock of who was on the line."""
+    for name, at_ms in heard_ms.items():
+        assert abs(record[name] - at_ms) < TOLERANCE_MS, (name, record, heard_ms)
+
+
+def ringing(seconds: int, **more: Any) -> Any:
+    """Bob's phones ring so long."""
+    return lambda document: [
+        document["users"][0],
+        {**document["users"][1], "ring_timeout_sec": seconds, **more},
+    ]
 
 
 @dataclass

@@ -18,6 +18,18 @@ class Answer(NamedTuple):
 
 
 TAKEN = Answer(200, {"ok": 1})
+YES = Answer(200, {"ok": 1, "accountId": "acc_1", "deviceId": "dev_1", "maxContacts": 5})
+NODE_TOKEN = "token-of-this-node"
+
+
+def reject(code: int, reason: str) -> Answer:
+    return Answer(200, {"rtjson": {"action": "reject", "code": code, "reason": reason}})
+
+
+def nobody() -> Answer:
+    """A call to a user who has no address."""
+    to = {"action": "proxy", "account_id": "acc_1", "aors": [], "routing": "serial"}
+    return Answer(200, {"rtjson": to})
 
 
 class Asked(NamedTuple):
@@ -34,6 +46,10 @@ class ScriptedControl:
         self.url = url
         self.answers: dict[str, Callable[[dict[str, Any]], Answer]] = {}
         self.asked: list[Asked] = []
+
+    def forget(self) -> None:
+        self.answers = {}
+        self.asked.clear()
 
     def answer_to(self, path: str, members: dict[str, Any]) -> Answer:
         return self.answers[path](members) if path in self.answers else TAKEN
