@@ -12,7 +12,7 @@ appended in one transaction, and only then are the replies given. Guarantees:
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +40,7 @@ from commands.timers import Timers
 from commands.world import Bounded, Missing, World
 from domain.errors import Conflict, Invalid, Refusal, Unavailable
 from domain.rules import faults_of
-from events.base import Millis, StreamName
+from events.base import Fact, Millis, StreamName
 
 log = logging.getLogger("callplane.loop")
 
@@ -267,6 +267,7 @@ class Loop:
         command, world = pending.command, self._world
         if command.command_id and (known := self._replies.used(command.command_id)):
             return Decided(pending, None, [], known)
+        decided: Sequence[Fact] = ()
         try:
             while True:
                 world.now = self._clock()
@@ -277,7 +278,8 @@ class Loop:
                     await self._load(missing, command)
             if not outcome.facts and (known := await self._recorded(command.command_id)):
                 return Decided(pending, None, [], _wrapped(known, self.position))
-            facts = world.apply(outcome.facts)
+            decided = outcome.facts
+            facts = world.apply(decided)
             return Decided(pending, outcome, facts, orjson.dumps(outcome.reply))
         except Refusal as refusal:
             # what is refused now may be what was done when the command came first
@@ -288,7 +290,8 @@ class Loop:
             return Decided(pending, None, [], problem(Unavailable("the event store is away")))
         except Exception:
             log.exception("command failed: %s", type(command).__name__)
-            world.clear()  # a state may have been left half evolved
+            # a state may have been left half evolved
+            world.forget(Numbered(fact.stream, 0, fact) for fact in decided)
             return Decided(pending, None, [], orjson.dumps({"error": {"kind": "Internal"}}))
 
     def _append_of(self, decided: list[Decided]) -> Append:

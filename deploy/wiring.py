@@ -13,7 +13,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ from gateways.bus.relay import Relay
 from gateways.bus.worker import Worker
 from gateways.edge.control import EdgeControl
 from gateways.edge.steering import Steering
-from gateways.http.asgi import Asgi, Endpoint, fast_paths
+from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
 from gateways.http.control.app import ControlPlane
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.health import health_endpoints, readiness
@@ -48,7 +48,7 @@ from gateways.provisioning import Provisioner
 from gateways.store.events import PgStore
 from gateways.store.projector import Projector
 from gateways.store.reader import Reader
-from gateways.store.secrets import Vault, key_from
+from gateways.store.secrets import Opened, Vault, key_from
 from gateways.webhooks.sender import Sender
 
 log = logging.getLogger("callplane")
@@ -120,8 +120,17 @@ async def commanding(client: Client, patience: float = 0.0) -> AsyncIterator[Com
 
 
 @asynccontextmanager
-async def background(*tasks: asyncio.Task[None]) -> AsyncIterator[None]:
-    """Tasks that live as long as the block; one that fails ends the process."""
+async def background(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> AsyncIterator[None]:
+    """Tasks that live as long as the block; one that fails ends the process, which is started
+    again."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a part of the process failed", exc_info=error)
+            stop.set()
+
+    for task in tasks:
+        task.add_done_callback(ended)
     try:
         yield
     finally:
@@ -147,14 +156,15 @@ async def worker(settings: Settings, servers: Servers, slot: int) -> None:
             clock,
             on_fenced=lambda partitions: served.lost(partitions),
             on_store_down=lambda: served.store_down(),
-            observe=_observe_batch,
+            observe=lambda size, seconds: _observe_batch(loop, size, seconds),
         )
         served = Worker(client, leases, store, loop)
         await served.run(stop_on_signal())
     store.close()
 
 
-def _observe_batch(size: int, seconds: float) -> None:
+def _observe_batch(loop: Loop, size: int, seconds: float) -> None:
+    metrics.STORE_POSITION.set(loop.position)
     metrics.BATCH_SIZE.observe(size)
     metrics.BATCH_SECONDS.observe(seconds)
 
@@ -169,11 +179,15 @@ async def edge(settings: Settings, servers: Servers) -> None:
         commander = await stack.enter_async_context(commanding(client))
         locator = Locator(reader)
         control = EdgeControl(
-            commander, locator, Steering(reader), made_secret(settings, "nonce_secret")
+            commander,
+            locator,
+            Steering(reader),
+            made_secret(settings, "nonce_secret"),
+            Opened(vault(settings, reader)),
         )
         following = asyncio.create_task(locator.follow())
         consuming = asyncio.create_task(EdgeBus(client, control).run())
-        await stack.enter_async_context(background(following, consuming))
+        await stack.enter_async_context(background(stop, following, consuming))
         plane = ControlPlane(
             edge=control,
             commander=commander,
@@ -198,7 +212,7 @@ async def api(settings: Settings, servers: Servers) -> None:
         context = Context(commander, reader, provisioner(settings, commander, reader))
         url = f"http://{settings.bind}:{settings.api_port}"
         app = public_api(context, _health(client, reader), url, settings.max_body_bytes)
-        await serve(app, settings.bind, settings.api_port, stop)
+        await serve(measured(app), settings.bind, settings.api_port, stop)
 
 
 async def relay(settings: Settings, servers: Servers) -> None:
@@ -215,7 +229,8 @@ async def sender(settings: Settings, servers: Servers) -> None:
     async with reading(servers) as reader:
         allowed = networks(settings.webhook_allow_cidrs)
         pause = settings.webhook_retry_sec
-        sending = Sender(servers.database_url, reader, vault(settings, reader), allowed, pause)
+        secrets = Opened(vault(settings, reader))
+        sending = Sender(servers.database_url, reader, secrets, allowed, pause)
         await sending.run(stop)
 
 
@@ -241,9 +256,11 @@ def projector(servers: Servers) -> None:
     running.close()
 
 
-def _observe_page(count: int, seconds: float) -> None:
+def _observe_page(reached: Mapping[str, int], count: int, seconds: float) -> None:
     metrics.FACTS_PROJECTED.inc(count)
     metrics.PAGE_SECONDS.observe(seconds)
+    for name, position in reached.items():
+        metrics.PROJECTION_POSITION.labels(name).set(position)
 
 
 # Parts

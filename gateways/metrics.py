@@ -50,6 +50,7 @@ DELIVERIES = Counter("callplane_webhook_attempts_total", "Attempts to deliver", 
 DELIVERIES_WAITING = Gauge(
     "callplane_webhook_waiting", "Deliveries taken up and not yet paid", multiprocess_mode="livesum"
 )
+BUS_RECONNECTS = Counter("callplane_bus_reconnects_total", "Connections to the bus made again")
 EDGE_EVENTS = Counter("callplane_edge_events_total", "Events taken from the bus", ["outcome"])
 
 

@@ -8,6 +8,8 @@ from nats.aio.client import Client
 from nats.js.api import KeyValueConfig, StorageType, StreamConfig
 from nats.js.errors import BadRequestError
 
+from gateways import metrics
+
 log = logging.getLogger("callplane.bus")
 
 EVENTS = "EVENTS"
@@ -43,6 +45,7 @@ async def connect(url: str, name: str) -> Client:
 
     async def back() -> None:
         log.warning("bus: reconnected")
+        metrics.BUS_RECONNECTS.inc()
 
     async def failed(error: Exception) -> None:
         log.debug("bus: %r", error)
@@ -92,7 +95,12 @@ async def ensure_streams(client: Client, retention_days: float = 7) -> None:
         ),
     ):
         await _ensure(jetstream, config)
-    await jetstream.create_key_value(KeyValueConfig(bucket=PARTITIONS, history=1, direct=True))
+    try:
+        await jetstream.create_key_value(KeyValueConfig(bucket=PARTITIONS, history=1, direct=True))
+    except BadRequestError:  # made by a release that did not ask for direct reads
+        made = (await jetstream.stream_info(f"KV_{PARTITIONS}")).config
+        made.allow_direct = True
+        await jetstream.update_stream(made)
 
 
 async def _ensure(jetstream: Any, config: StreamConfig) -> None:

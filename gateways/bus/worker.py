@@ -18,6 +18,7 @@ from nats.js.errors import Error as JetStreamError
 from commands.loop import Loop
 from commands.partitions import partition_of
 from commands.store import Deadline, StoreDown
+from gateways import metrics
 from gateways.bus.leases import INTERVAL, Leases
 from gateways.store.events import PgStore
 
@@ -61,6 +62,7 @@ class Worker:
                     log.warning(
                         "cannot tend the partitions: %s", str(error) or type(error).__name__
                     )
+                metrics.PARTITIONS_OWNED.set(len(self._subscriptions))
                 await self._pause(stop)
             if deciding.done():
                 deciding.result()

@@ -6,6 +6,7 @@ account's owner.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -25,6 +26,9 @@ from events.base import PLATFORM, AccountId
 from gateways.bus.client import Commander
 from gateways.edge.steering import Steering
 from gateways.locator import Locator
+from gateways.store.secrets import Opened
+
+log = logging.getLogger("callplane.edge")
 
 Body = Mapping[str, Any]
 C = TypeVar("C", bound=Command)
@@ -34,12 +38,18 @@ MAX_BATCH = 500
 
 class EdgeControl:
     def __init__(
-        self, commander: Commander, locator: Locator, steering: Steering, nonce_secret: str
+        self,
+        commander: Commander,
+        locator: Locator,
+        steering: Steering,
+        nonce_secret: str,
+        secrets: Opened,
     ) -> None:
         self._commander = commander
         self._locator = locator
         self._steering = steering
         self._nonce_secret = nonce_secret
+        self._secrets = secrets
 
     # POST /auth, /auth/challenge
 
@@ -91,7 +101,18 @@ class EdgeControl:
         self._steering.expect(command.call_id, account_id)
         update = {"account_id": account_id, "node_id": command.node_id or node_id}
         reply = await self._commander.ask(command.model_copy(update=update))
+        for gateway in reply.body["rtjson"].get("gateways", ()):
+            await self._reveal(gateway)
         return reply.body
+
+    async def _reveal(self, gateway: dict[str, Any]) -> None:
+        """Put a trunk's password in the place of its reference: only the node that asked gets it,
+        and nothing that is stored has it."""
+        if ref := gateway.pop("auth_secret_ref"):
+            try:
+                gateway["auth_password"] = await self._secrets.text(ref)
+            except LookupError:
+                log.error("the password of trunk %s cannot be opened", gateway["trunk_id"])
 
     def _account_to_route(self, command: RouteCall) -> AccountId | None:
         """A device that proved itself calls for its account; all others call whom they dial."""

@@ -7,20 +7,23 @@ here.
 """
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
-from litestar.types import Receive, Scope, Send
+from litestar.types import Message, Receive, Scope, Send
+from prometheus_client import Counter
 
 from commands.store import StoreDown
 from domain import rules
 from domain.errors import Fault, Invalid, NotFound, Refusal, Unavailable
-from gateways import problems
+from gateways import metrics, problems
 from gateways.edge.control import decode_json
 
 log = logging.getLogger("callplane.http")
@@ -106,8 +109,10 @@ def endpoint(
     is_mount: bool = False,
 ) -> Endpoint:
     """What answers at `path`: method → handler."""
+    seconds = metrics.HTTP_SECONDS.labels(path)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
         request = _request(scope, path if is_mount else "")
         try:
             if "\0" in request.path:
@@ -128,8 +133,35 @@ def endpoint(
             log.exception("%s %s failed", request.method, request.path)
             answer = _refused(Refusal("something went wrong inside"), request, handlers)
         await _send(send, answer)
+        seconds.observe(time.perf_counter() - began)
+        _answers(path, answer.status).inc()
 
     return Endpoint(path, serve, is_mount)
+
+
+@lru_cache
+def _answers(path: str, status: int) -> Counter:
+    return metrics.HTTP_STATUS.labels(path, status)
+
+
+def measured(app: Asgi) -> Asgi:
+    """`app`, a Litestar one, with its answers counted under the paths of its routes."""
+
+    async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+        began, status = time.perf_counter(), 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        await app(scope, receive, sending)
+        path = str(scope.get("path_template", "other"))
+        metrics.HTTP_SECONDS.labels(path).observe(time.perf_counter() - began)
+        _answers(path, status).inc()
+
+    return counted
 
 
 def _request(scope: Scope, mount: str) -> Request:

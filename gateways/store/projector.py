@@ -11,7 +11,7 @@ again.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -34,6 +34,9 @@ REST = 0.05
 everybody's time however small it is: facts that come in a stream are folded in larger pages."""
 _LOCK = 7223
 
+OnPage = Callable[[Mapping[str, int], int, float], None]
+"""Told of each page: how far each read model is, how many facts it had, the seconds it took."""
+
 _POSITIONS = """
     CREATE TABLE IF NOT EXISTS position (
         name text PRIMARY KEY, version int NOT NULL, position bigint NOT NULL, error text
@@ -46,7 +49,9 @@ class Projector:
         url: str,
         projections: Sequence[type[Projection]] = CATALOGUE,
         schema: str = "views",
-        on_page: Callable[[int, float], None] = lambda count, seconds: None,
+        on_page: Callable[[Mapping[str, int], int, float], None] = lambda reached, count, took: (
+            None
+        ),
     ) -> None:
         self._url = url
         self._kinds = projections
@@ -95,7 +100,7 @@ class Projector:
             facts = [positioned(notification) for notification in page]
             self._fold(connection, facts)
             total += len(facts)
-            self._on_page(len(facts), time.perf_counter() - started)
+            self._on_page(self._positions, len(facts), time.perf_counter() - started)
             if len(page) < PAGE:
                 break
         return total

@@ -3,9 +3,11 @@
 A reference (`sec_…`) may stand in facts, rows and logs; what it refers to never does.
 """
 
+import asyncio
 import base64
 import hashlib
 import os
+from collections import OrderedDict
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -14,6 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from domain.digest import Credential
 from gateways.ids import new_id
 from gateways.store.connections import Connections
+
+KEPT_OPEN = 10_000
 
 
 class Vault:
@@ -60,6 +64,27 @@ class Vault:
     def credential(self, ref: str) -> Credential | None:
         secret = self.get(ref)
         return None if secret is None else Credential(**orjson.loads(secret))
+
+
+class Opened:
+    """Secrets in clear, for as long as they are used; a reference never gets another secret."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._known: OrderedDict[str, str] = OrderedDict()
+
+    async def text(self, ref: str) -> str:
+        """Raises LookupError when the secret cannot be opened."""
+        if ref in self._known:
+            self._known.move_to_end(ref)
+            return self._known[ref]
+        secret = await asyncio.to_thread(self._vault.get, ref)
+        if secret is None:
+            raise LookupError("the secret cannot be opened")
+        self._known[ref] = secret.decode()
+        if len(self._known) > KEPT_OPEN:
+            self._known.popitem(last=False)
+        return self._known[ref]
 
 
 def key_from(text: str) -> bytes:

@@ -24,7 +24,7 @@ from gateways import metrics
 from gateways.addresses import Network
 from gateways.store.reader import Reader
 from gateways.store.recorder import AWAY
-from gateways.store.secrets import Vault
+from gateways.store.secrets import Opened
 from gateways.webhooks import ledger
 from gateways.webhooks.endpoint import Endpoint
 from gateways.webhooks.guard import GuardedResolver, check_host
@@ -46,17 +46,16 @@ class Sender:
         self,
         url: str,
         reader: Reader,
-        vault: Vault,
+        secrets: Opened,
         allowed: tuple[Network, ...],
         first_pause: float,
     ) -> None:
         self._url = url
         self._reader = reader
-        self._vault = vault
+        self._secrets = secrets
         self._allowed = allowed
         self._pause = wait_exponential(multiplier=first_pause / 2, max=LONGEST_PAUSE)
         self._endpoints: dict[str, Endpoint] = {}
-        self._secrets: dict[str, str] = {}
         self._booked: list[Entry] = []
         self._work = asyncio.Event()
         self._news = True
@@ -205,7 +204,7 @@ class Sender:
         url = endpoint.subscription.url
         try:
             check_host(urlsplit(url).hostname or "", self._allowed)
-            secret = await self._secret(endpoint.subscription.secret_ref)
+            secret = await self._secrets.text(endpoint.subscription.secret_ref)
             headers = signed_headers(secret, owed.delivery_id, owed.event, owed.body)
             async with http.post(
                 url, data=owed.body.encode(), headers=headers, allow_redirects=False
@@ -221,14 +220,6 @@ class Sender:
             # ever and hold a place of its endpoint if this went further
             log.exception("%s cannot be made", owed.delivery_id)
             return None, f"{type(error).__name__}: {error}"[:500], 0.0
-
-    async def _secret(self, ref: str) -> str:
-        if ref not in self._secrets:
-            secret = await asyncio.to_thread(self._vault.get, ref)
-            if secret is None:
-                raise LookupError("the signing secret cannot be opened")
-            self._secrets[ref] = secret.decode()
-        return self._secrets[ref]
 
     def _pause_after(self, owed: Owed) -> float:
         """Exponential with jitter: seconds until the next attempt."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from nats.js.api import KeyValueConfig
 from nats.js.errors import NoStreamResponseError
 
 from commands.partitions import PARTITIONS
@@ -124,5 +125,16 @@ def test_a_bucket_that_cannot_be_read_is_not_taken_for_an_empty_one(nats_url: st
             with pytest.raises((TimeoutError, NoStreamResponseError)):
                 await a.renew()
             assert a.held_by("a") == held
+
+    asyncio.run(story())
+
+
+def test_a_bucket_that_an_earlier_release_made_is_brought_up_to_date(nats_url: str) -> None:
+    async def story() -> None:
+        client = await connect(nats_url, "earlier")
+        await client.jetstream().create_key_value(KeyValueConfig(bucket=BUCKET, history=1))
+        await client.close()
+        async with member(nats_url, "a") as a:
+            assert await take_share(a) == set(range(PARTITIONS))
 
     asyncio.run(story())

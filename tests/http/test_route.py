@@ -78,12 +78,16 @@ def test_a_phone_calls_out_through_the_accounts_trunk(system: System) -> None:
     document["account"]["default_cid_number"] = "+12025550100"
     system.apply(document)
     caller = {"deviceId": document["devices"][0]["id"]}
-    answer = system.route(new_call_id(), "+442079460000", "1001", **caller)
+    call_id = new_call_id()
+    answer = system.route(call_id, "+442079460000", "1001", **caller)
     assert answer["action"] == "outbound"
     assert (answer["number"], answer["caller_id"]) == ("442079460000", "12025550100")
     (gateway,) = answer["gateways"]
     assert gateway["uri"] == "sip:442079460000@carrier.example:5060"
+    assert (gateway["auth_username"], gateway["auth_password"]) == ("acme", "carrier's secret")
     assert "carrier's secret" not in str(answer["routes"])
+    trace = system.edge.get(f"/calls/{call_id}/trace").text
+    assert "carrier's secret" not in trace
     full = system.route(new_call_id(), "+442079460001", "1001", **caller)
     assert (full["code"], full["retry_after"] > 0) == (503, True)
 

@@ -138,7 +138,9 @@ def test_a_dead_and_a_slow_endpoint_delay_no_other(system: System, endpoint: Sin
         call_ids = [finished_call(system, document) for _ in range(30)]
         eventually(lambda: all(len(endpoint.of(call_id)) == 2 for call_id in call_ids), 5)
         assert time.monotonic() - began < 5
-        assert len(slow.received) <= CONCURRENCY < len(call_ids), "more requests at a time than an endpoint may get"
+        assert len(slow.received) <= CONCURRENCY < len(call_ids), (
+            "more requests at a time than an endpoint may get"
+        )
 
 
 def test_every_call_keeps_its_order_however_the_endpoint_answers(
