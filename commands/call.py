@@ -27,8 +27,8 @@ class RouteCall(Command):
     """Where does this call go? (spec 03, POST /route)"""
 
     call_id: CallIdField
-    from_: Printable = Field(alias="from")
-    to: Printable = Field(min_length=1)
+    from_: Line = Field(alias="from", max_length=255)
+    to: Line = Field(min_length=1, max_length=255)
     from_domain: Printable | None = None
     to_domain: Printable | None = None
     src_ip: Printable | None = None

@@ -45,7 +45,7 @@ class Settings(BaseModel):
     console_port: int = Field(8083, ge=1, le=65535)
     """Console service."""
     nats_url: str = ""
-    """A NATS server or cluster with JetStream; empty: the embedded one."""
+    """A NATS server or cluster (2.11 or newer) with JetStream; empty: the embedded one."""
     database_url: str = ""
     """A PostgreSQL (14 or newer) connection URL; empty: the embedded one. Workers need sessions of
     their own: no transaction-pooling proxy in between."""

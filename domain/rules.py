@@ -370,5 +370,5 @@ def faults_of(error: ValidationError) -> list[Fault]:
         path = "".join(
             f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in found["loc"]
         )
-        faults.append(Fault(path or "/", found["msg"]))
+        faults.append(Fault(path, found["msg"]))
     return faults

@@ -112,6 +112,7 @@ def test_a_trace_is_shown_to_its_own_account_only(guarded: System) -> None:
 
 def test_health_is_for_everybody_and_v1_is_elsewhere(guarded: System) -> None:
     for path in ("/healthz", "/readyz", "/metrics"):
+        assert guarded.edge.head(path).status_code == 200
         assert guarded.edge.get(path).status_code == 200
     elsewhere = guarded.edge.get("/v1/calls")
     assert elsewhere.status_code == 501

@@ -142,3 +142,11 @@ def test_a_new_number_is_found_at_once_while_strangers_scan_for_numbers(
         finally:
             scanned.set()
         stranger.result()
+
+
+def test_a_number_may_be_written_as_people_write_it(
+    system: System, account: dict[str, Any]
+) -> None:
+    number = account["numbers"][0]["e164"]
+    written = f"({number[1:4]}) {number[4:7]}-{number[7:]}"
+    assert system.route(new_call_id(), written, "+1 415 555 1234")["action"] == "flow"
