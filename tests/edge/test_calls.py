@@ -64,7 +64,7 @@ def test_a_trunk_reaches_the_user_of_a_number(edge: Edge) -> None:
 def test_a_trunk_may_call_over_tcp(edge: Edge) -> None:
     office = edge.office()
     office.register(office.bob)
-    callee = office.phone_at(office.bob, "answers", ring=0)
+    callee = office.phone_at(office.bob, "answers", ring=200)
     call_id = new_call_id()
     office.trunk_dials(office.number, call_id=call_id, talk=100, tcp=True).wait()
     callee.wait()
@@ -75,7 +75,7 @@ def test_a_trunk_may_call_over_tcp(edge: Edge) -> None:
 def test_while_a_call_is_up_it_holds_its_channels(edge: Edge) -> None:
     office = edge.office()
     office.register(office.bob)
-    callee = office.phone_at(office.bob, "answers", ring=0)
+    callee = office.phone_at(office.bob, "answers", ring=200)
     caller = office.trunk_dials(office.number, talk=3000)
     held = eventually(lambda: [one for one in office.usage()["counters"] if one["used"]])
     assert {one["dimension"] for one in held} == {"account_in", "did", "trunk", "user"}
@@ -97,7 +97,7 @@ def test_prack_and_hold_pass_inside_a_known_call(edge: Edge) -> None:
 def test_a_call_id_full_of_special_characters_arrives_as_it_is(edge: Edge) -> None:
     office = edge.office()
     office.register(office.bob)
-    callee = office.phone_at(office.bob, "answers", ring=0)
+    callee = office.phone_at(office.bob, "answers", ring=200)
     call_id = f"$fU+&=\"\\'$(ru){{x}};,<>?/:{new_call_id()}"
     office.trunk_dials(office.number, call_id=call_id, talk=100).wait()
     callee.wait()
@@ -119,7 +119,7 @@ def test_no_choice_of_a_call_id_touches_the_record_of_another_call(edge: Edge, f
     office.register(office.bob)
     call_id = new_call_id()
     for chosen in (f"{fact}::{call_id}", f"{call_id}::{fact}", call_id):
-        callee = office.phone_at(office.bob, "answers", ring=0)
+        callee = office.phone_at(office.bob, "answers", ring=200)
         office.trunk_dials(office.number, call_id=chosen, talk=500).wait()
         callee.wait()
     record = office.call(call_id)

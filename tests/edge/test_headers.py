@@ -67,7 +67,7 @@ def media_plays(edge: Edge, scenario: str, **more: Any) -> Sipp:
 
 def test_a_flow_runs_in_the_media_server_which_sees_only_the_edges_word(edge: Edge) -> None:
     office = flow_office(edge)
-    media = media_plays(edge, "answers", ring=0)
+    media = media_plays(edge, "answers", ring=200)
     call_id = new_call_id()
     office.trunk_dials(
         office.number, call_id=call_id, talk=200, extra=FORGED, inside=FORGED_INSIDE
@@ -84,7 +84,7 @@ def test_a_flow_runs_in_the_media_server_which_sees_only_the_edges_word(edge: Ed
 
 def test_a_media_server_that_is_full_is_a_503_to_try_again(edge: Edge) -> None:
     office = flow_office(edge)
-    media = media_plays(edge, "refuses", ring=0, code=503)
+    media = media_plays(edge, "refuses", ring=200, code=503)
     call_id = new_call_id()
     office.trunk_dials(
         office.number, "trunk_is_refused", call_id=call_id, code=503, has="Retry-After: [1-9]"
@@ -101,7 +101,7 @@ def test_a_call_that_nobody_answers_goes_to_the_voicemail_of_the_user(edge: Edge
     )
     office.register(office.bob)
     callee = office.phone_at(office.bob, "rings_for_ever")
-    media = media_plays(edge, "answers", ring=0)
+    media = media_plays(edge, "answers", ring=200)
     call_id = new_call_id()
     office.trunk_dials(
         office.number, call_id=call_id, talk=200, extra=FORGED, inside=FORGED_INSIDE
@@ -127,7 +127,7 @@ def test_carriers_are_tried_in_order_and_never_see_a_password(edge: Edge) -> Non
         ],
         routes=[{"name": "all", "match_prefix": "", "trunk_ids": trunks}],
     )
-    first = edge.play("refuses", CARRIER_1, port=ports[0], ring=0, code=503).ready()
+    first = edge.play("refuses", CARRIER_1, port=ports[0], ring=200, code=503).ready()
     second = edge.play("answers", CARRIER_2, port=ports[1], ring=100).ready()
     call_id = new_call_id()
     office.dial(

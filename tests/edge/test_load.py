@@ -12,6 +12,8 @@ pytestmark = pytest.mark.edge
 
 CALLS = 500
 PER_SECOND = 50
+RING_MS = 200
+"""Between 180 and 200, which two of the edge's processes may relay: it gives no order over UDP."""
 TALK_MS = 1000
 SECONDS = 120
 """After which a run has failed; it takes eleven."""
@@ -49,7 +51,7 @@ def all_went_well(office: Office, caller: Sipp, callee: Sipp) -> None:
 
 def test_500_calls_from_a_trunk_to_a_number(office: Office) -> None:
     callee = office.phone_at(
-        office.bob, "answers", ring=0, calls=CALLS, trace=False, seconds=SECONDS
+        office.bob, "answers", ring=RING_MS, calls=CALLS, trace=False, seconds=SECONDS
     )
     caller = office.trunk_dials(
         office.number, calls=CALLS, rate=PER_SECOND, talk=TALK_MS, trace=False, seconds=SECONDS
@@ -59,7 +61,7 @@ def test_500_calls_from_a_trunk_to_a_number(office: Office) -> None:
 
 def test_500_calls_from_phone_to_phone(office: Office) -> None:
     callee = office.phone_at(
-        office.bob, "answers", ring=0, calls=CALLS, trace=False, seconds=SECONDS
+        office.bob, "answers", ring=RING_MS, calls=CALLS, trace=False, seconds=SECONDS
     )
     caller = office.dial(
         office.alice,

@@ -34,7 +34,7 @@ def own_edge(subscriber: Sink) -> Iterator[Edge]:
 def test_without_a_control_plane_nobody_is_accepted_and_no_end_is_lost(own_edge: Edge) -> None:
     office = own_edge.office()
     office.register(office.bob)
-    callee = office.phone_at(office.bob, "answers", ring=0)
+    callee = office.phone_at(office.bob, "answers", ring=200)
     up_id, refused_id = new_call_id(), new_call_id()
     up = office.trunk_dials(office.number, call_id=up_id, talk=4000)
     eventually(lambda: own_edge.system.call(office.key, up_id)["answer_ts"])
@@ -55,7 +55,7 @@ def test_without_a_control_plane_nobody_is_accepted_and_no_end_is_lost(own_edge:
     assert (record["disposition"], record["hangup_by"]) == ("answered", "caller")
     eventually(office.is_idle)
 
-    callee = office.phone_at(office.bob, "answers", ring=0)
+    callee = office.phone_at(office.bob, "answers", ring=200)
     call_id = new_call_id()
     office.dial(office.alice, "1002", call_id=call_id, talk=200).wait()
     callee.wait()
@@ -71,7 +71,7 @@ def test_without_a_control_plane_nobody_is_accepted_and_no_end_is_lost(own_edge:
 def test_an_edge_that_was_killed_lets_calls_end_and_tells_of_it(own_edge: Edge) -> None:
     office = own_edge.office()
     office.register(office.bob)
-    callee = office.phone_at(office.bob, "answers", ring=0)
+    callee = office.phone_at(office.bob, "answers", ring=200)
     call_id = new_call_id()
     caller = office.trunk_dials(office.number, call_id=call_id, talk=4000)
     eventually(lambda: own_edge.system.call(office.key, call_id)["answer_ts"])

@@ -80,7 +80,7 @@ def test_a_call_ends_when_it_has_lasted_as_long_as_it_may(
     control.answers["/route"] = lambda members: Answer(200, {"rtjson": out})
     call_id = new_call_id()
     callee = Sipp(
-        kamailio.folder, "answers", kamailio.address, CARRIER_1, port=port, ring=0
+        kamailio.folder, "answers", kamailio.address, CARRIER_1, port=port, ring=200
     ).ready()
     calls(kamailio, "trunk_calls_until_hangup", call_id=call_id).wait()
     callee.wait()

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.edge
 def assert_refused_while_a_call_is_up(office: Office, code: int, has: str) -> None:
     """The second call hears `code`, the first goes on, and a third after it is good again."""
     office.register(office.bob)
-    first = office.phone_at(office.bob, "answers", ring=0)
+    first = office.phone_at(office.bob, "answers", ring=200)
     caller = office.trunk_dials(office.number, talk=3000)
     eventually(lambda: office.usage()["calls"])
     refused = new_call_id()
@@ -30,7 +30,7 @@ def assert_refused_while_a_call_is_up(office: Office, code: int, has: str) -> No
         code,
     )
     eventually(office.is_idle)
-    again = office.phone_at(office.bob, "answers", ring=0)
+    again = office.phone_at(office.bob, "answers", ring=200)
     office.trunk_dials(office.number, talk=100).wait()
     again.wait()
     eventually(office.is_idle)
@@ -69,7 +69,7 @@ def test_a_stranger_calls_numbers_only(edge: Edge) -> None:
     stranger: dict[str, Any] = {"address": STRANGER, "scenario": "trunk_is_refused", "has": "SIP"}
     office.trunk_dials("1002", code=404, **stranger).wait()
     office.trunk_dials("+12125550100", code=404, **stranger).wait()
-    callee = office.phone_at(office.bob, "answers", ring=0)
+    callee = office.phone_at(office.bob, "answers", ring=200)
     office.trunk_dials(office.number, address=STRANGER, talk=100).wait()
     callee.wait()
 
@@ -115,7 +115,7 @@ def test_one_call_id_is_one_call(edge: Edge) -> None:
     """A second INVITE with the Call-ID of an open call would get the first one's admission."""
     office = edge.office()
     office.register(office.bob)
-    callee = office.phone_at(office.bob, "answers", ring=0)
+    callee = office.phone_at(office.bob, "answers", ring=200)
     call_id = new_call_id()
     first = office.trunk_dials(office.number, call_id=call_id, talk=3000)
     eventually(lambda: office.usage()["calls"])
@@ -132,7 +132,7 @@ def test_a_made_up_dialog_leads_nowhere(edge: Edge, method: str) -> None:
     """A tag for the callee and a route through us pass neither the brain by, nor anything on."""
     office = edge.office()
     call_id = new_call_id()
-    callee = office.phone_at(office.bob, "answers", ring=0)
+    callee = office.phone_at(office.bob, "answers", ring=200)
     for route in (
         f"<sip:{edge.kamailio.address};lr>",
         f"<sip:{edge.kamailio.address};lr;signed={signature(call_id)}>",

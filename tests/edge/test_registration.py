@@ -141,7 +141,7 @@ def test_a_phone_behind_nat_is_reached_where_it_came_from(edge: Edge) -> None:
     (contact,) = eventually(office.contacts)
     assert contact["contact"] == private
     assert contact["received"] == f"sip:{PHONES}:{office.bob.port}"
-    callee = office.phone_at(office.bob, "answers", ring=0)
+    callee = office.phone_at(office.bob, "answers", ring=200)
     office.trunk_dials(office.number, talk=100).wait()
     callee.wait()
 
@@ -160,8 +160,8 @@ def test_a_phone_cannot_have_its_calls_sent_to_somebody_else(edge: Edge) -> None
     elsewhere = f"sip:+19005550100@{CARRIER}:{gateway}"
     office.registering(office.bob, contact=f"<{elsewhere}>").wait()
     eventually(office.contacts)
-    carrier = edge.play("answers", CARRIER, port=gateway, ring=0).ready()
-    callee = office.phone_at(office.bob, "answers", ring=0)
+    carrier = edge.play("answers", CARRIER, port=gateway, ring=200).ready()
+    callee = office.phone_at(office.bob, "answers", ring=200)
     office.trunk_dials(office.number, talk=100).wait()
     callee.wait()
     assert callee.first("INVITE", sent=False).start_line == f"INVITE {elsewhere} SIP/2.0"
