@@ -9,22 +9,24 @@ from pydantic import TypeAdapter
 from domain import capacity, presence
 from domain.capacity import Admission, Capacity
 from domain.presence import Contact, ContactKey, Presence
+from domain.windows import Starts, Window
 from events.base import Millis
 
-CAPACITY = "capacity.state.v1"
+CAPACITY = "capacity.state.v2"
 PRESENCE = "presence.state.v1"
 NAMES = (CAPACITY, PRESENCE)
 
-_ADMISSIONS = TypeAdapter(list[Admission])
+_CAPACITY = TypeAdapter(tuple[list[Admission], list[tuple[Window, Starts]]])
 _PRESENCE = TypeAdapter(tuple[list[tuple[ContactKey, Contact]], list[tuple[ContactKey, Millis]]])
 
 
 def dump_capacity(state: Capacity) -> bytes:
-    return _ADMISSIONS.dump_json(list(state.open.values()))
+    return _CAPACITY.dump_json((list(state.open.values()), list(state.windows.items())))
 
 
 def load_capacity(data: bytes) -> Capacity:
-    return capacity.restored(_ADMISSIONS.validate_json(data))
+    admissions, counted = _CAPACITY.validate_json(data)
+    return capacity.restored(admissions, dict(counted))
 
 
 def dump_presence(state: Presence) -> bytes:

@@ -303,12 +303,12 @@ class World:
             if states is None:
                 continue
             channels, present = states.capacity, states.presence
-            if _is_due(channels, len(channels.state.open)):
+            if _is_due(channels, capacity.size_of):
                 stream = StreamName("capacity-" + account_id)
                 data = snapshots.dump_capacity(channels.state)
                 found.append(Snapshot(stream, channels.version, snapshots.CAPACITY, data))
                 channels.snapshot_version = channels.version
-            if _is_due(present, len(present.state.contacts)):
+            if _is_due(present, lambda state: len(state.contacts)):
                 stream = StreamName("presence-" + account_id)
                 data = snapshots.dump_presence(present.state)
                 found.append(Snapshot(stream, present.version, snapshots.PRESENCE, data))
@@ -338,5 +338,6 @@ def _folded(
     return held
 
 
-def _is_due(held: Held[S], size: int) -> bool:
-    return held.version - held.snapshot_version >= max(SNAPSHOT_EVERY, 2 * size)
+def _is_due(held: Held[S], size_of: Callable[[S], int]) -> bool:
+    since = held.version - held.snapshot_version
+    return since >= SNAPSHOT_EVERY and since >= 2 * size_of(held.state)

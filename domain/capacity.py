@@ -8,9 +8,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, assert_never
 
+from domain import windows
+from domain.windows import Windows
 from events.base import AccountId, CallId, Millis
 from events.call import Direction
-from events.capacity import ChannelsReleased, ChannelsTaken, Hold, ReleaseReason
+from events.capacity import (
+    ChannelsReleased,
+    ChannelsTaken,
+    Count,
+    Hold,
+    LimitExceeded,
+    ReleaseReason,
+)
+
+CapacityFact = ChannelsTaken | ChannelsReleased | LimitExceeded
 
 
 class Limit(NamedTuple):
@@ -44,10 +55,16 @@ class Capacity:
     open: dict[CallId, Admission] = field(default_factory=dict)
     """In the order of admission."""
     holders: dict[Hold, set[CallId]] = field(default_factory=dict)
+    windows: Windows = field(default_factory=dict)
 
 
 def used(state: Capacity, hold: Hold) -> int:
     return len(state.holders.get(hold, ()))
+
+
+def size_of(state: Capacity) -> int:
+    """Open calls and counted starts: what a snapshot has to hold."""
+    return len(state.open) + sum(len(starts.at) for starts in state.windows.values())
 
 
 # Decisions
@@ -73,6 +90,7 @@ def take(
     to_number: str,
     holds: Sequence[Hold],
     now: Millis,
+    counts: Sequence[Count] = (),
 ) -> list[ChannelsTaken]:
     """Admit a call that `exhausted` found nothing against. A call is admitted once."""
     if call_id in state.open:
@@ -86,6 +104,7 @@ def take(
             from_number=from_number,
             to_number=to_number,
             holds=tuple(holds),
+            counts=tuple(counts),
         )
     ]
 
@@ -102,7 +121,7 @@ def release(
 # Evolve
 
 
-def evolve(state: Capacity, fact: ChannelsTaken | ChannelsReleased) -> Capacity:
+def evolve(state: Capacity, fact: CapacityFact) -> Capacity:
     match fact:
         case ChannelsTaken():
             state.open[fact.call_id] = Admission(
@@ -115,6 +134,8 @@ def evolve(state: Capacity, fact: ChannelsTaken | ChannelsReleased) -> Capacity:
             )
             for hold in fact.holds:
                 state.holders.setdefault(hold, set()).add(fact.call_id)
+            if fact.counts:
+                windows.count(state.windows, fact.counts, fact.at)
         case ChannelsReleased():
             if admission := state.open.pop(fact.call_id, None):
                 for hold in admission.holds:
@@ -122,6 +143,8 @@ def evolve(state: Capacity, fact: ChannelsTaken | ChannelsReleased) -> Capacity:
                     holders.discard(fact.call_id)
                     if not holders:
                         del state.holders[hold]
+        case LimitExceeded():
+            pass  # the start that exceeded it is counted already
         case _:
             assert_never(fact)
     return state
@@ -130,9 +153,9 @@ def evolve(state: Capacity, fact: ChannelsTaken | ChannelsReleased) -> Capacity:
 # Fold
 
 
-def restored(admissions: Iterable[Admission]) -> Capacity:
-    """The state with exactly these open calls (a snapshot holds nothing else)."""
-    state = Capacity()
+def restored(admissions: Iterable[Admission], counted: Windows | None = None) -> Capacity:
+    """The state with exactly these open calls and windows (a snapshot holds nothing else)."""
+    state = Capacity(windows=counted or {})
     for admission in admissions:
         state.open[admission.call_id] = admission
         for hold in admission.holds:

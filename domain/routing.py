@@ -12,11 +12,12 @@ from hashlib import blake2b
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from domain import call, capacity, numbers, presence
+from domain import call, capacity, numbers, presence, windows
 from domain.call import CallSession
 from domain.capacity import Capacity, Limit
 from domain.directory import Directory, body_of
 from domain.presence import Presence
+from domain.windows import Checked, Subjects
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import (
     CallRouted,
@@ -30,7 +31,7 @@ from events.call import (
     SendOut,
     Step,
 )
-from events.capacity import Dimension, Hold
+from events.capacity import Count, Dimension, Hold, LimitExceeded
 from events.resources import (
     Account,
     CallFlow,
@@ -89,6 +90,7 @@ class _Walk:
     ask: RouteRequest
     office: Office
     platform: Platform
+    now: Millis
     path: list[Step] = field(default_factory=list)
     direction: Direction = Direction.UNKNOWN
     from_number: str = ""
@@ -100,6 +102,8 @@ class _Walk:
     """Kind and id of the route target to resolve."""
     vars: dict[str, str] = field(default_factory=dict)
     limits: list[Limit] = field(default_factory=list)
+    windows: list[Checked] = field(default_factory=list)
+    """The call limits that the call keeps to, or exceeds without being refused."""
     emergency: bool = False
 
     @property
@@ -121,10 +125,13 @@ Policy = Callable[[_Walk], Directive | None]
 
 
 class Decision(NamedTuple):
-    """The fact, and the channels that go with it (none for a rejected or re-routed call)."""
+    """The fact, and the channels and counted starts that go with it (none for a rejected or
+    re-routed call)."""
 
     routed: CallRouted
     holds: tuple[Hold, ...]
+    counts: tuple[Count, ...] = ()
+    exceeded: tuple[LimitExceeded, ...] = ()
 
 
 def digest_of(ask: RouteRequest) -> str:
@@ -165,8 +172,9 @@ def route(
         routed.to_number,
         decision.holds,
         now,
+        decision.counts,
     )
-    return routed, [*facts, *taken]
+    return routed, [*facts, *taken, *(decision.exceeded if taken else ())]
 
 
 def decide(
@@ -181,7 +189,7 @@ def decide(
 
     `request` is the digest of `ask`.
     """
-    walk = _Walk(ask, office, platform, from_number=ask.from_, to_number=ask.to)
+    walk = _Walk(ask, office, platform, now, from_number=ask.from_, to_number=ask.to)
     directive = _first_answer(walk, first=not session.hops)
     if len(session.hops) >= call.MAX_HOPS:
         directive = Reject(code=482, reason="Loop Detected")
@@ -207,6 +215,8 @@ def decide(
             path=tuple(walk.path),
         ),
         tuple(limit.hold for limit in walk.limits) if held else (),
+        tuple(Count(*one.window, one.limit.period_sec) for one in walk.windows) if held else (),
+        tuple(_exceeded(walk, one) for one in walk.windows if one.is_exceeded) if held else (),
     )
 
 
@@ -597,9 +607,52 @@ def _admit(walk: _Walk, directive: Directive) -> Directive:
             in_use = capacity.used(walk.office.capacity, Hold(dimension, id))
             ceiling = "-" if maximum is None else maximum
             walk.note(f"limit:{dimension}", "free", f"{id} {in_use}/{ceiling}")
-        return directive
+        return _keep_to_windows(walk, directive)
     (dimension, id), maximum = full.limit
     walk.note(f"limit:{dimension}", "exhausted", f"{id} {full.used}/{maximum}")
     if dimension in (Dimension.DID, Dimension.USER):
         return Reject(code=486, reason="Busy Here")
     return Reject(code=503, reason="Channel Limit Reached", retry_after=RETRY_AFTER)
+
+
+def _keep_to_windows(walk: _Walk, directive: Directive) -> Directive:
+    """The call limits that match: a hard one refuses what is beyond, another one lets it pass."""
+    state = walk.office.capacity.windows
+    limits = walk.office.directory.limits.items()
+    for one in windows.check(state, limits, walk.direction, _subjects(walk, directive), walk.now):
+        (limit_id, scope_id), limit, used = one
+        outcome = ("exhausted" if limit.hard else "exceeded") if one.is_exceeded else "free"
+        usage = f"{limit_id} {scope_id} {used}/{limit.max_count} in {limit.period_sec} s"
+        walk.note(f"limit:{limit.scope_kind}_rate", outcome, usage)
+        if one.is_exceeded and limit.hard:
+            wait = windows.retry_after(state, one, walk.now)
+            return Reject(code=503, reason="Call Rate Limit Reached", retry_after=wait)
+        walk.windows.append(one)
+    return directive
+
+
+def _subjects(walk: _Walk, directive: Directive) -> Subjects:
+    called = directive.user_id if isinstance(directive, ProxyToUser) else None
+    users = (walk.caller[0] if walk.caller else None, called)
+    outside = {Direction.INBOUND: walk.from_number, Direction.OUTBOUND: walk.to_number}
+    number = outside.get(walk.direction)
+    return Subjects(
+        account_id=walk.office.account_id,
+        users=tuple(dict.fromkeys(user for user in users if user)),
+        dids=(walk.did[0],) if walk.did else (),
+        numbers=(number,) if number else (),
+    )
+
+
+def _exceeded(walk: _Walk, one: Checked) -> LimitExceeded:
+    return LimitExceeded(
+        account_id=walk.office.account_id,
+        at=walk.now,
+        call_id=walk.ask.call_id,
+        limit_id=one.window.limit_id,
+        scope_kind=one.limit.scope_kind,
+        scope_id=one.window.scope_id,
+        used=one.used,
+        max_count=one.limit.max_count,
+        period_sec=one.limit.period_sec,
+    )

@@ -29,6 +29,15 @@ class Hold(NamedTuple):
     id: str
 
 
+class Count(NamedTuple):
+    """A start of a call that counts in a sliding window (spec 02, call_limit)."""
+
+    limit_id: str
+    scope_id: str
+    """Whom the window is about: the account, a user, a DID or a number."""
+    period_sec: int
+
+
 class ReleaseReason(StrEnum):
     ENDED = "ended"
     IDLE = "idle"
@@ -51,6 +60,8 @@ class ChannelsTaken(CapacityFact):
     from_number: str
     to_number: str
     holds: tuple[Hold, ...]
+    counts: tuple[Count, ...] = ()
+    """The sliding windows in which this start counts."""
 
 
 class ChannelsReleased(CapacityFact):
@@ -58,3 +69,16 @@ class ChannelsReleased(CapacityFact):
 
     call_id: CallId
     reason: ReleaseReason
+
+
+class LimitExceeded(CapacityFact):
+    """A call was admitted beyond a limit that is not hard."""
+
+    call_id: CallId
+    limit_id: str
+    scope_kind: str
+    scope_id: str
+    used: int
+    """Starts in the window before this one."""
+    max_count: int
+    period_sec: int

@@ -17,6 +17,7 @@ CATALOGUE: dict[str, type[Fact]] = {
     "call.observed.v1": call.CallObserved,
     "capacity.taken.v1": capacity.ChannelsTaken,
     "capacity.released.v1": capacity.ChannelsReleased,
+    "capacity.limit_exceeded.v1": capacity.LimitExceeded,
     "presence.registered.v1": presence.ContactRegistered,
     "presence.refreshed.v1": presence.ContactRefreshed,
     "presence.removed.v1": presence.ContactRemoved,

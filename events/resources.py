@@ -208,6 +208,21 @@ class Voicemail(Resource):
     notify_email: str | None = None
 
 
+class CallLimit(Resource):
+    """At most `max_count` starts of matching calls in the last `period_sec` seconds (spec 06)."""
+
+    name: str = ""
+    scope_kind: str
+    scope_id: str | None = None
+    """The user, DID or number (E.164) that is counted. None: each one for itself; for the scope
+    `account` the account as a whole."""
+    direction: str = "any"
+    period_sec: int
+    max_count: int
+    hard: int = 1
+    """1: what is beyond is refused. 0: it is admitted, and said."""
+
+
 class Webhook(Resource):
     url: str
     events: tuple[str, ...] = ("*",)
@@ -244,6 +259,7 @@ KINDS: dict[str, type[Resource]] = {
     "voicemail": Voicemail,
     "webhook": Webhook,
     "api_key": ApiKey,
+    "call_limit": CallLimit,
 }
 
 R = TypeVar("R", bound=Resource)

@@ -16,6 +16,7 @@ from uuid_utils import UUID
 
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import CallEnded, CallRouted
+from events.capacity import LimitExceeded
 from events.resources import Changed, Created, Deleted, Webhook
 from events.webhooks import WebhookTested
 from projections.base import Positioned, Projection, columns_of, unnest
@@ -152,11 +153,15 @@ def _announced(fact: Fact) -> Iterator[tuple[str, CallId | None, dict[str, Any]]
                     "ts": outcome.end_ts,
                 },
             )
+        case LimitExceeded():
+            members = {"callId": fact.call_id, "ts": fact.at}
+            members |= fact.model_dump(mode="json", exclude={"account_id", "at", "call_id"})
+            yield "limit.exceeded", fact.call_id, members
         case WebhookTested():
             yield "test", None, {"webhook_id": fact.webhook_id, "ts": fact.at}
 
 
-EVENTS = ("call.started", "call.ended", "test")
+EVENTS = ("call.started", "call.ended", "limit.exceeded", "test")
 """Every event that can be subscribed to."""
 
 

@@ -24,7 +24,7 @@ from events.call import (
     RunFlow,
     SendOut,
 )
-from events.capacity import ChannelsReleased, ChannelsTaken
+from events.capacity import ChannelsReleased, ChannelsTaken, LimitExceeded
 from projections.base import Positioned, Projection
 
 
@@ -61,6 +61,7 @@ _CONCERNS_A_CALL = (
     CallObserved,
     ChannelsTaken,
     ChannelsReleased,
+    LimitExceeded,
 )
 
 
@@ -144,6 +145,17 @@ def _steps_of(fact: Fact) -> list[dict[str, Any]]:
                     "kind": "released",
                     "title": "Channels released",
                     "detail": {"reason": fact.reason.value},
+                }
+            ]
+        case LimitExceeded():
+            return [
+                {
+                    "ts": fact.at,
+                    "source": "cac",
+                    "kind": "limit_exceeded",
+                    "title": f"Limit {fact.limit_id} exceeded: {fact.used}/{fact.max_count}",
+                    "detail": {"scope": fact.scope_kind, "scope_id": fact.scope_id},
+                    "outcome": "exceeded",
                 }
             ]
     return []

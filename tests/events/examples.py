@@ -26,7 +26,15 @@ from events.call import (
     SendOut,
     Step,
 )
-from events.capacity import ChannelsReleased, ChannelsTaken, Dimension, Hold, ReleaseReason
+from events.capacity import (
+    ChannelsReleased,
+    ChannelsTaken,
+    Count,
+    Dimension,
+    Hold,
+    LimitExceeded,
+    ReleaseReason,
+)
 from events.presence import (
     ContactQualified,
     ContactRefreshed,
@@ -42,6 +50,7 @@ from events.resources import (
     AgentQueueAssignment,
     ApiKey,
     CallFlow,
+    CallLimit,
     Did,
     Extension,
     FlowEdge,
@@ -153,6 +162,7 @@ _ROWS: dict[str, Resource] = {
     ),
     "voicemail": Voicemail(),
     "webhook": Webhook(url="https://hooks.example/in", secret_ref="secret_1"),
+    "call_limit": CallLimit(scope_kind="user", scope_id="us_1", period_sec=60, max_count=3),
     "api_key": ApiKey(
         name="CRM", kind="sk", prefix="sk_abcd", sha256="0" * 64, scopes=("cdr", "agents")
     ),
@@ -196,6 +206,16 @@ EXAMPLES: list[Fact] = [
         from_number="1001",
         to_number="4930123456",
         holds=tuple(Hold(dimension, f"{dimension}_1") for dimension in Dimension),
+        counts=(Count("lim_1", "us_1", 60),),
+    ),
+    LimitExceeded(
+        **_ABOUT_CALL,
+        limit_id="lim_1",
+        scope_kind="user",
+        scope_id="us_1",
+        used=3,
+        max_count=3,
+        period_sec=60,
     ),
     ChannelsReleased(**_ABOUT_CALL, reason=ReleaseReason.IDLE),
     ContactRegistered(

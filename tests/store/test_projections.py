@@ -16,6 +16,7 @@ from domain.directory import Directory
 from domain.resources import Author, Claim, change, create, delete
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import CallObserved, CallRevised, CallRinging, DialogEvent, Disposition, Outcome
+from events.capacity import Count
 from events.presence import (
     ContactQualified,
     ContactRefreshed,
@@ -74,7 +75,10 @@ def a_life(seed: int) -> list[Fact]:
     calls: list[list[Fact]] = []
     for number in range(40):
         call_id = f"{seed}-{number}"
-        life: list[Fact] = [routed(call_id, START + number), taken(call_id, START + number)]
+        start = START + number
+        window = Count("lim_1", f"us_{number % 3}", chance.randrange(1, 20))
+        admitted = taken(call_id, START + number * 1_000).model_copy(update={"counts": (window,)})
+        life: list[Fact] = [routed(call_id, start), admitted]
         if chance.random() < 0.5:
             life.append(_ringing(call_id, START + 1_000))
         if chance.random() < 0.7:

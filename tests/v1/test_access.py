@@ -20,6 +20,8 @@ OPERATIONS = [
     ("POST", "/v1/users", "users"),
     ("GET", "/v1/devices", "devices"),
     ("POST", "/v1/devices", "devices"),
+    ("GET", "/v1/limits", "limits"),
+    ("POST", "/v1/limits", "limits"),
     ("GET", "/v1/webhooks", "webhooks"),
     ("POST", "/v1/webhooks", "webhooks"),
     ("POST", "/v1/webhooks/test", "webhooks"),

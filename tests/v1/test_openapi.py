@@ -73,6 +73,8 @@ def test_what_the_service_answers_is_what_the_document_says(
     system.route(call_id, account["numbers"][0]["e164"])
     system.report(call_id, "end")
     hook = api.post("/v1/webhooks", {"url": "https://hooks.example/"}).json()["id"]
+    limit = {"scope_kind": "account", "period_sec": 60, "max_count": 5}
+    account = {**account, "limits": [api.post("/v1/limits", limit).json()]}
     values = {"call_id": call_id}
     checked = 0
     for method, path, operation in operations(document):

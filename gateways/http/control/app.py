@@ -1,6 +1,7 @@
 """The edge control plane's paths: who may come in, and which function answers."""
 
 import hmac
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -133,7 +134,9 @@ class ControlPlane:
         rows = await self.reader.query(lambda cursor: directory.rows_of_account(cursor, account_id))
         if not any(row["kind"] == "account" for row in rows):
             raise NotFound(f"no account {account_id}")
-        return Answer(usage(account_id, calls, rows))
+        now = int(time.time() * 1000)
+        counted = await self.reader.query(lambda cursor: channels.windows(cursor, account_id, now))
+        return Answer(usage(account_id, calls, rows, counted))
 
     async def _reset(self, request: Request, who: Principal) -> Answer:
         body = request.members()
@@ -171,7 +174,10 @@ class ControlPlane:
 
 
 def usage(
-    account_id: AccountId, calls: list[dict[str, Any]], rows: list[dict[str, Any]]
+    account_id: AccountId,
+    calls: list[dict[str, Any]],
+    rows: list[dict[str, Any]],
+    windows: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """The answer to GET /cac: counters of what is in use or limited for the account, and the
     calls."""
@@ -201,7 +207,7 @@ def usage(
             }
             for (dimension, id), count in sorted(used.items())
         ],
-        "windows": [],
+        "windows": windows,
         "calls": [
             {
                 "callId": call["call_id"],
