@@ -101,6 +101,28 @@ def _with_release(
     return [*facts, *released]
 
 
+class EndLostCalls(Command):
+    """An edge node listed its calls as of `ts`, and these of its account's were not among them."""
+
+    node_id: Printable
+    ts: Timestamp
+    call_ids: tuple[CallIdField, ...] = Field(max_length=1_000)
+
+
+def end_lost_calls(command: EndLostCalls, world: World) -> Outcome:
+    state, account_id = world.office(command.account_id).capacity, command.account_id
+    lost = [
+        call_id
+        for call_id in dict.fromkeys(command.call_ids)
+        if capacity.is_lost(state, call_id, command.node_id, command.ts)
+    ]
+    facts: list[Fact] = []
+    for session in world.calls(lost):
+        facts += call.give_up(session, account_id, world.now)
+        facts += capacity.release(state, account_id, session.call_id, ReleaseReason.LOST, world.now)
+    return Outcome(facts, {"ok": 1, "released": len(lost)})
+
+
 class GiveUpIdleCall(Command):
     """A deadline: end the call and release its channels if nothing was heard of it."""
 

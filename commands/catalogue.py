@@ -8,6 +8,7 @@ from commands.message import Command, Handler
 CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "call.RouteCall": (call.RouteCall, call.route_call),
     "call.ReportDialog": (call.ReportDialog, call.report_dialog),
+    "call.EndLostCalls": (call.EndLostCalls, call.end_lost_calls),
     "presence.VerifyDigest": (presence.VerifyDigest, presence.verify_digest),
     "presence.ReportContact": (presence.ReportContact, presence.report_contact),
     "capacity.ResetCapacity": (capacity.ResetCapacity, capacity.reset_capacity),

@@ -48,6 +48,7 @@ class Admission:
     to_number: str
     since: Millis
     holds: tuple[Hold, ...]
+    node_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -65,6 +66,13 @@ def used(state: Capacity, hold: Hold) -> int:
 def size_of(state: Capacity) -> int:
     """Open calls and counted starts: what a snapshot has to hold."""
     return len(state.open) + sum(len(starts.at) for starts in state.windows.values())
+
+
+def is_lost(state: Capacity, call_id: CallId, node_id: str, ts: Millis) -> bool:
+    """Whether an open call of this node, which has no such call at `ts`, must be over: unless it
+    was admitted at that moment or later."""
+    admission = state.open.get(call_id)
+    return admission is not None and admission.node_id == node_id and admission.since < ts
 
 
 # Decisions
@@ -91,6 +99,7 @@ def take(
     holds: Sequence[Hold],
     now: Millis,
     counts: Sequence[Count] = (),
+    node_id: str | None = None,
 ) -> list[ChannelsTaken]:
     """Admit a call that `exhausted` found nothing against. A call is admitted once."""
     if call_id in state.open:
@@ -105,6 +114,7 @@ def take(
             to_number=to_number,
             holds=tuple(holds),
             counts=tuple(counts),
+            node_id=node_id,
         )
     ]
 
@@ -131,6 +141,7 @@ def evolve(state: Capacity, fact: CapacityFact) -> Capacity:
                 fact.to_number,
                 fact.at,
                 fact.holds,
+                fact.node_id,
             )
             for hold in fact.holds:
                 state.holders.setdefault(hold, set()).add(fact.call_id)

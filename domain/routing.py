@@ -173,6 +173,7 @@ def route(
         decision.holds,
         now,
         decision.counts,
+        ask.node_id,
     )
     return routed, [*facts, *taken, *(decision.exceeded if taken else ())]
 

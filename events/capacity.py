@@ -42,6 +42,8 @@ class ReleaseReason(StrEnum):
     ENDED = "ended"
     IDLE = "idle"
     """No sign of life for longer than CAC_IDLE."""
+    LOST = "lost"
+    """Its edge node does not know it (any more)."""
     RESET = "reset"
     """An operator's reset."""
 
@@ -62,6 +64,8 @@ class ChannelsTaken(CapacityFact):
     holds: tuple[Hold, ...]
     counts: tuple[Count, ...] = ()
     """The sliding windows in which this start counts."""
+    node_id: str | None = None
+    """The edge node that asked where the call goes, and has it."""
 
 
 class ChannelsReleased(CapacityFact):

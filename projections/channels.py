@@ -25,6 +25,7 @@ _ROW = {
     "since": "bigint",
     "state": "text",
     "holds": "text",
+    "node_id": "text",
 }
 _START = {
     "account_id": "text",
@@ -37,7 +38,7 @@ _START = {
 _STATE = {"call_id": "text", "state": "text"}
 _INSERT = f"""
     INSERT INTO channel ({", ".join(_ROW)})
-    SELECT call_id, account_id, direction, from_num, to_num, since, state, holds::jsonb
+    SELECT call_id, account_id, direction, from_num, to_num, since, state, holds::jsonb, node_id
       FROM {unnest(_ROW)}"""
 _UPDATE = f"""
     UPDATE channel AS old SET state = new.state
@@ -59,9 +60,10 @@ class Channels(Projection):
         CREATE TABLE channel (
             call_id text PRIMARY KEY, account_id text NOT NULL, direction text NOT NULL,
             from_num text NOT NULL, to_num text NOT NULL, since bigint NOT NULL,
-            state text NOT NULL, holds jsonb NOT NULL
+            state text NOT NULL, holds jsonb NOT NULL, node_id text
         );
         CREATE INDEX channel_account_idx ON channel (account_id, since);
+        CREATE INDEX channel_node_idx ON channel (node_id, since);
         CREATE TABLE counted_start (
             account_id text NOT NULL, limit_id text NOT NULL, scope_id text NOT NULL,
             call_id text NOT NULL, at bigint NOT NULL, until bigint NOT NULL
@@ -112,6 +114,7 @@ def _row(fact: ChannelsTaken) -> dict[str, Any]:
         "since": fact.at,
         "state": "routed",
         "holds": orjson.dumps([list(hold) for hold in fact.holds]).decode(),
+        "node_id": fact.node_id,
     }
 
 
@@ -153,6 +156,17 @@ def open_calls(cursor: Cursor[DictRow], account_id: AccountId) -> list[DictRow]:
     return cursor.execute(
         "SELECT * FROM views.channel WHERE account_id = %s ORDER BY since, call_id",
         (account_id,),
+    ).fetchall()
+
+
+def open_at_node(
+    cursor: Cursor[DictRow], node_id: str, ts: int, listed: Sequence[str]
+) -> list[DictRow]:
+    """The calls of an edge node, of all accounts, that are older than `ts` and not listed."""
+    return cursor.execute(
+        "SELECT account_id, call_id FROM views.channel"
+        " WHERE node_id = %s AND since < %s AND NOT call_id = ANY(%s) ORDER BY since",
+        (node_id, ts, list(listed)),
     ).fetchall()
 
 

@@ -11,24 +11,38 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
 
 from commands.bans import ReportFailedAuth
-from commands.call import ReportDialog, RouteCall
-from commands.message import Command
+from commands.call import EndLostCalls, ReportDialog, RouteCall
+from commands.message import CallIdField, Command, Printable, Timestamp
 from commands.presence import ReportContact, VerifyDigest
 from domain import digest
 from domain.errors import Fault, Invalid, Refusal
 from domain.rules import faults_of
-from events.base import PLATFORM, AccountId
+from events.base import PLATFORM, AccountId, Millis
 from gateways.bus.client import Commander
 from gateways.edge.steering import Steering
 from gateways.locator import Locator
 
 Body = Mapping[str, Any]
-C = TypeVar("C", bound=Command)
+C = TypeVar("C", bound=BaseModel)
+M = TypeVar("M", bound=Command)
 
 MAX_BATCH = 500
+MAX_LOST = 200
+"""Lost calls in one command: their sessions may have to be loaded first."""
+
+
+class NodeSnapshot(BaseModel):
+    """An edge node's live calls, all of them."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
+
+    call_ids: list[CallIdField] = Field(max_length=200_000)
+    node_id: Printable | None = None
+    ts: Timestamp
 
 
 class EdgeControl:
@@ -132,6 +146,10 @@ class EdgeControl:
         match body.get("type"):
             case "register":
                 return await self._contact(body, node_id)
+            case "snapshot":
+                return await self._snapshot(body, node_id)
+            case "dialog" if body.get("event") == "snapshot":
+                return await self._snapshot(body, node_id)
             case "dialog":
                 return await self._dialog(body)
             case other:
@@ -167,6 +185,21 @@ class EdgeControl:
             reply = await self._commander.ask(_addressed(command, moved))
         return {"ok": reply.body["ok"]}
 
+    async def _snapshot(self, body: Body, node_id: str) -> dict[str, Any]:
+        """What the node should have and does not list is over. A node whose clock is fast does not
+        speak of the future: a call that is being routed right now stays."""
+        snapshot = _read(NodeSnapshot, _timed(body))
+        node, ts = snapshot.node_id or node_id, Millis(min(snapshot.ts, int(time.time() * 1000)))
+        lost = await self._steering.lost_calls(node, ts, snapshot.call_ids)
+        released = 0
+        for account_id, call_ids in lost.items():
+            for start in range(0, len(call_ids), MAX_LOST):
+                some = tuple(call_ids[start : start + MAX_LOST])
+                command = EndLostCalls(account_id=account_id, node_id=node, ts=ts, call_ids=some)
+                reply = await self._commander.ask(command)
+                released += reply.body["released"]
+        return {"ok": 1, "released": released}
+
 
 def _read(kind: type[C], body: Body) -> C:
     try:
@@ -175,7 +208,7 @@ def _read(kind: type[C], body: Body) -> C:
         raise Invalid("the request is not valid", faults_of(error)) from None
 
 
-def _addressed(command: C, account_id: AccountId) -> C:
+def _addressed(command: M, account_id: AccountId) -> M:
     return command.model_copy(update={"account_id": account_id})
 
 

@@ -207,6 +207,7 @@ EXAMPLES: list[Fact] = [
         to_number="4930123456",
         holds=tuple(Hold(dimension, f"{dimension}_1") for dimension in Dimension),
         counts=(Count("lim_1", "us_1", 60),),
+        node_id="edge-1",
     ),
     LimitExceeded(
         **_ABOUT_CALL,

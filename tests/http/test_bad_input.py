@@ -108,6 +108,7 @@ MEMBERS = st.sampled_from(
         *("type", "event", "ts", "sipCode", "cause", "realm", "username", "contact", "expires"),
         *("nonce", "uri", "method", "response", "algorithm", "qop", "nc", "cnonce", "events"),
         *("accountId", "force", "trace", "trunkId", "received", "userAgent", "nodeId"),
+        *("callIds", "bans", "ip", "cidr", "ttl_sec", "note"),
     ]
 )
 
