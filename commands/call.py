@@ -11,7 +11,7 @@ from domain import call, capacity, routing, rtjson
 from domain.call import Report
 from domain.routing import RouteRequest
 from events.base import CallId, Fact, Millis
-from events.call import CallRouted, DialogEvent
+from events.call import CallRouted, DialogEvent, Reject
 from events.capacity import ReleaseReason
 
 
@@ -61,9 +61,22 @@ def _answer(command: RouteCall, routed: CallRouted | None, media_uri: str) -> di
         "callId": command.call_id,
         "rtjson": rtjson.render(routed, media_uri) if routed else rtjson.OVER,
     }
+    if routed and _is_scan(routed):
+        answer["scan"] = 1  # for the gateway, which takes it out
     if command.trace:
         answer["decision"] = [step._asdict() for step in routed.path] if routed else []
     return answer
+
+
+def _is_scan(routed: CallRouted) -> bool:
+    """Somebody unknown asked for what does not exist."""
+    known = routed.caller_user_id or routed.trunk_id or routed.did_id
+    return (
+        not known
+        and routed.src_ip is not None
+        and isinstance(routed.directive, Reject)
+        and routed.directive.code == 404
+    )
 
 
 class ReportDialog(Command):

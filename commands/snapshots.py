@@ -4,20 +4,36 @@ The name is stored with the bytes. A state of another shape gets another name; a
 name that is not known here is ignored, and the stream is folded from its beginning.
 """
 
+from typing import NamedTuple
+
 from pydantic import TypeAdapter
 
 from domain import capacity, presence
+from domain.bans import Allowance, BanList
 from domain.capacity import Admission, Capacity
+from domain.node_bans import NodeBans
+from domain.offences import Offence
 from domain.presence import Contact, ContactKey, Presence
 from domain.windows import Starts, Window
 from events.base import Millis
 
 CAPACITY = "capacity.state.v2"
 PRESENCE = "presence.state.v1"
-NAMES = (CAPACITY, PRESENCE)
+BANS = "bans.state.v1"
+NAMES = (CAPACITY, PRESENCE, BANS)
 
 _CAPACITY = TypeAdapter(tuple[list[Admission], list[tuple[Window, Starts]]])
 _PRESENCE = TypeAdapter(tuple[list[tuple[ContactKey, Contact]], list[tuple[ContactKey, Millis]]])
+
+
+class _Bans(NamedTuple):
+    last: list[tuple[Offence, Millis]]
+    nodes: dict[str, NodeBans]
+    own: dict[str, tuple[str, Millis]]
+    allowed: dict[str, Allowance]
+
+
+_BANS = TypeAdapter(_Bans)
 
 
 def dump_capacity(state: Capacity) -> bytes:
@@ -27,6 +43,15 @@ def dump_capacity(state: Capacity) -> bytes:
 def load_capacity(data: bytes) -> Capacity:
     admissions, counted = _CAPACITY.validate_json(data)
     return capacity.restored(admissions, dict(counted))
+
+
+def dump_bans(state: BanList) -> bytes:
+    return _BANS.dump_json(_Bans(list(state.last.items()), state.nodes, state.own, state.allowed))
+
+
+def load_bans(data: bytes) -> BanList:
+    last, nodes, own, allowed = _BANS.validate_json(data)
+    return BanList(dict(last), nodes, own, allowed)
 
 
 def dump_presence(state: Presence) -> bytes:

@@ -12,23 +12,25 @@ same batch sees them. If the append fails, everything it touched is forgotten an
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from commands import snapshots
 from commands.store import History, Numbered, Snapshot
 from domain import bans, call, capacity, directory, presence, resources
+from domain.addresses import Ranges
 from domain.bans import BanList
 from domain.call import CallSession
 from domain.capacity import Capacity
+from domain.detection import RULES, Rule, Tally
 from domain.digest import Credential, NonceLedger
 from domain.directory import Directory
 from domain.presence import Presence
 from domain.resources import Claim, Name
 from domain.routing import Office, Platform
 from events.bans import BansFact
-from events.base import AccountId, CallId, Fact, Millis, StreamName
+from events.base import PLATFORM, AccountId, CallId, Fact, Millis, StreamName
 from events.call import CallFact
 from events.capacity import CapacityFact
 from events.presence import PresenceFact
@@ -52,6 +54,9 @@ class Options:
     media_uri: str
     answered_idle_ms: int
     """CAC_IDLE: how long an answered call may be silent before it counts as gone."""
+    ban_rules: Mapping[str, Rule] = field(default_factory=lambda: RULES)
+    spared: Ranges = field(default_factory=lambda: Ranges(()))
+    """Addresses that no rule of ours bans: those of our own nodes and proxies."""
 
 
 class Missing(Exception):
@@ -114,6 +119,10 @@ class World:
         self._calls: Bounded[StreamName, Held[CallSession]] = Bounded(max_calls)
         self._claims: Bounded[StreamName, Held[Claim]] = Bounded(max_calls)
         self._bans: dict[StreamName, Held[BanList]] = {}
+        self.tally = Tally()
+        """Offences: a memory, like `NonceLedger`, of which nothing is durable."""
+        self.heard: dict[str, Millis] = {}
+        """Edge node → time of its latest snapshot of bans, which may have made no fact."""
         self._webhooks: Bounded[StreamName, Held[None]] = Bounded(max_calls)
         self._distrusted: set[StreamName] = set()
 
@@ -245,10 +254,7 @@ class World:
         elif stream.startswith("webhook-"):
             self._webhooks[stream] = Held(None, len(facts))
         else:
-            ban_list = BanList()
-            for fact in facts:
-                bans.evolve(ban_list, fact)  # type: ignore[arg-type]
-            self._bans[stream] = Held(ban_list, len(facts))
+            self._bans[stream] = _folded(BanList(), history, snapshots.load_bans, bans.evolve)
 
     def has_account(self, account_id: AccountId) -> bool:
         return account_id in self._accounts
@@ -285,6 +291,7 @@ class World:
         self._calls.clear()
         self._claims.clear()
         self._bans.clear()
+        self.heard.clear()
         self._webhooks.clear()
         self._distrusted.clear()
 
@@ -295,7 +302,7 @@ class World:
         self._claims.trim()
         self._webhooks.trim()
 
-    def due_snapshots(self, touched: Iterable[AccountId]) -> list[Snapshot]:
+    def due_snapshots(self, touched: Collection[AccountId]) -> list[Snapshot]:
         """Snapshots worth saving now, of the accounts that a batch has touched."""
         found: list[Snapshot] = []
         for account_id in touched:
@@ -313,6 +320,11 @@ class World:
                 data = snapshots.dump_presence(present.state)
                 found.append(Snapshot(stream, present.version, snapshots.PRESENCE, data))
                 present.snapshot_version = present.version
+        for stream, held in self._bans.items() if PLATFORM in touched else ():
+            if _is_due(held, bans.size_of):
+                data = snapshots.dump_bans(held.state)
+                found.append(Snapshot(stream, held.version, snapshots.BANS, data))
+                held.snapshot_version = held.version
         return found
 
 

@@ -1,5 +1,6 @@
 """Every projection, in no particular order: each has its own position."""
 
+from projections.bans import Bans
 from projections.base import Projection
 from projections.cdr import Cdr
 from projections.channels import Channels
@@ -8,4 +9,4 @@ from projections.outbox import Outbox
 from projections.roster import Roster
 from projections.trace import Trace
 
-CATALOGUE: tuple[type[Projection], ...] = (Directory, Outbox, Cdr, Trace, Channels, Roster)
+CATALOGUE: tuple[type[Projection], ...] = (Directory, Outbox, Cdr, Trace, Channels, Roster, Bans)

@@ -8,17 +8,18 @@ account's owner.
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from commands.bans import ReportFailedAuth
+from commands.bans import ReportFailedAuth, ReportOffence
 from commands.call import EndLostCalls, ReportDialog, RouteCall
 from commands.message import CallIdField, Command, Printable, Timestamp
 from commands.presence import ReportContact, VerifyDigest
-from domain import digest
+from domain import detection, digest
 from domain.errors import Fault, Invalid, Refusal
 from domain.rules import faults_of
 from events.base import PLATFORM, AccountId, Millis
@@ -66,6 +67,7 @@ class EdgeControl:
     async def auth(self, body: Body, peer: str) -> dict[str, Any]:
         """`{ok: 1, …}` or `{ok: 0, reason, nonce}`; a refusal is reported to the defence."""
         command = _read(VerifyDigest, body)
+        self._look_at(body)
         account_id = self._locator.account_of_login(command.username, command.realm)
         if account_id is None:
             await self._locator.look_again()
@@ -89,10 +91,22 @@ class EdgeControl:
             )
         )
 
+    def _look_at(self, body: Body) -> None:
+        """An attack tool that does not hide its name is an offence by itself."""
+        agent, source = body.get("userAgent"), body.get("src_ip") or body.get("srcIp")
+        if isinstance(agent, str) and isinstance(source, str) and detection.is_scanner(agent):
+            self._report_offence("scanner", source, agent)
+
+    def _report_offence(self, rule: str, source: str, detail: str) -> None:
+        with suppress(ValidationError):  # what names no address offends nobody
+            seen = "".join(char if char.isprintable() else "?" for char in detail)[:255]
+            self._commander.tell(ReportOffence(ip=source, rule=rule, detail=seen))
+
     # POST /route
 
     async def route(self, body: Body, node_id: str) -> dict[str, Any]:
         command = _read(RouteCall, body)
+        self._look_at(body)
         account_id = self._account_to_route(command)
         if account_id is None:
             await self._locator.look_again()
@@ -100,6 +114,8 @@ class EdgeControl:
         self._steering.expect(command.call_id, account_id)
         update = {"account_id": account_id, "node_id": command.node_id or node_id}
         reply = await self._commander.ask(command.model_copy(update=update))
+        if reply.body.pop("scan", 0) and not self._locator.is_trunk(command.src_ip or ""):
+            self._report_offence("unknown_number", command.src_ip or "", command.to)
         return reply.body
 
     def _account_to_route(self, command: RouteCall) -> AccountId | None:

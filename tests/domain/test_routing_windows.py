@@ -28,7 +28,7 @@ def _acme(**limit: Any) -> Acme:
 
 def _dialled(acme: Acme, calls: int, user: str = "1001") -> list[str]:
     """The actions that so many calls get, each ended at once."""
-    found = []
+    found = list[str]()
     for number in range(calls):
         call_id = f"{user}-{acme.now}-{number}"
         found.append(acme.dial(ABROAD, user, call_id=call_id).directive.action)

@@ -3,7 +3,16 @@ the store."""
 
 from typing import Any
 
-from events.bans import AccessRefused, AuthFailed
+from events.bans import (
+    AccessRefused,
+    AuthFailed,
+    BanExpired,
+    BanImposed,
+    BanLifted,
+    BanObserved,
+    RangeAllowed,
+    RangeDisallowed,
+)
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis
 from events.call import (
     CallAnswered,
@@ -83,6 +92,7 @@ _ABOUT_CONTACT: dict[str, Any] = {
     "contact": "sip:1001@192.0.2.1:5060",
     "ts": Millis(1_794_999_999_000),
 }
+_ABOUT_BAN: dict[str, Any] = {"account_id": PLATFORM, "at": _NOW, "ip": "203.0.113.9"}
 _ABOUT_NAME: dict[str, Any] = {
     "account_id": _ACCOUNT,
     "at": _NOW,
@@ -238,6 +248,29 @@ EXAMPLES: list[Fact] = [
         reason="bad_response",
     ),
     AccessRefused(account_id=PLATFORM, at=_NOW, ip="203.0.113.9", path="/route", status=403),
+    BanObserved(
+        **_ABOUT_BAN,
+        node_id="edge-1",
+        ts=_NOW,
+        reason="too many failures",
+        jail="sip",
+        hits=12,
+        first_seen=Millis(_NOW - 1_000),
+        expires_at=Millis(_NOW + 600_000),
+        user_agent="friendly-scanner",
+        country="FR",
+    ),
+    BanExpired(**_ABOUT_BAN, node_id="edge-1", ts=_NOW),
+    BanImposed(
+        **_ABOUT_BAN,
+        rule="auth_ip",
+        hits=20,
+        expires_at=Millis(_NOW + 3_600_000),
+        detail="1001@acme.example",
+    ),
+    BanLifted(**_ABOUT_BAN, by="key_1"),
+    RangeAllowed(**_ABOUT_BAN, by="key_1", note="office", expires_at=Millis(_NOW + 60_000)),
+    RangeDisallowed(**_ABOUT_BAN, by="key_1"),
     WebhookTested(account_id=_ACCOUNT, at=_NOW, webhook_id="wh_1"),
     NameClaimed(**_ABOUT_NAME),
     NameReleased(**_ABOUT_NAME),

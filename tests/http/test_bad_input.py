@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from tests.support.system import System, new_call_id
 
-POSTS = ["/auth", "/auth/challenge", "/route", "/presence/event", "/cac/reset"]
+POSTS = [
+    *("/auth", "/auth/challenge", "/route", "/presence/event", "/cac/reset"),
+    *("/security/report", "/security/allow"),
+]
 
 
 def assert_problem(answer: httpx.Response, status: int) -> Any:

@@ -14,7 +14,15 @@ from commands.store import Append
 from domain import directory
 from domain.directory import Directory
 from domain.resources import Author, Claim, change, create, delete
-from events.base import AccountId, CallId, Fact, Millis
+from events.bans import (
+    BanExpired,
+    BanImposed,
+    BanLifted,
+    BanObserved,
+    RangeAllowed,
+    RangeDisallowed,
+)
+from events.base import PLATFORM, AccountId, CallId, Fact, Millis
 from events.call import CallObserved, CallRevised, CallRinging, DialogEvent, Disposition, Outcome
 from events.capacity import Count
 from events.presence import (
@@ -90,6 +98,7 @@ def a_life(seed: int) -> list[Fact]:
         calls.append(life)
     calls.append([_observed(f"{seed}-lost")])
     calls.append(_contacts(chance))
+    calls.append(_bans(chance))
     while calls := [life for life in calls if life]:
         facts.append(chance.choice(calls).pop(0))
         if chance.random() < 0.05:
@@ -131,6 +140,31 @@ def _observed(call_id: str) -> CallObserved:
     return CallObserved(
         account_id=ACCOUNT, at=START, call_id=CallId(call_id), event=DialogEvent.END, ts=START
     )
+
+
+def _bans(chance: random.Random) -> list[Fact]:
+    """Nodes ban and let in again, we ban too, operators allow: in any order that comes."""
+    found: list[Fact] = []
+    for number in range(60):
+        ip = f"203.0.113.{chance.randrange(4)}"
+        at = Millis(START + number * 10_000)
+        about = {"account_id": PLATFORM, "at": at, "ip": ip}
+        node = {"node_id": f"edge-{chance.randrange(2)}", "ts": at}
+        ban = {"reason": "scan", "hits": number, "first_seen": at}
+        until = Millis(at + chance.randrange(1, 90_000))
+        found.append(
+            chance.choice(
+                [
+                    BanObserved(**about, **node, **ban),
+                    BanExpired(**about, **node),
+                    BanImposed(**about, rule="auth_ip", hits=3, expires_at=until),
+                    BanLifted(**about, by="key_1"),
+                    RangeAllowed(**about, by="key_1", expires_at=until),
+                    RangeDisallowed(**about, by="key_1"),
+                ]
+            )
+        )
+    return found
 
 
 def _contacts(chance: random.Random) -> list[Fact]:

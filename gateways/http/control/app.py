@@ -19,6 +19,7 @@ from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
 from gateways.http.traces import trace_answer
 from gateways.locator import Locator
 from gateways.problems import NotImplementedHere, Unauthenticated
+from gateways.security import Security, camel
 from gateways.store.reader import Reader
 from projections import channels, directory
 
@@ -28,6 +29,7 @@ class ControlPlane:
     """What the handlers need."""
 
     edge: EdgeControl
+    security: Security
     commander: Commander
     locator: Locator
     reader: Reader
@@ -44,12 +46,22 @@ class ControlPlane:
             "/auth/challenge": {"POST": node(self._challenge)},
             "/route": {"POST": node(self._route)},
             "/presence/event": {"POST": node(self._event)},
+            "/security/report": {"POST": node(self._report)},
+            "/security/bans": {"GET": operator(self._bans)},
             "/cac": {"GET": operator(self._usage)},
             "/cac/reset": {"POST": operator(self._reset)},
         }
         found = [endpoint(path, way, self.max_body, self._refused) for path, way in paths.items()]
         trace = {"GET": operator(self._trace)}
         found.append(endpoint("/calls", trace, self.max_body, self._refused, is_mount=True))
+        spared = {
+            "GET": operator(self._allowed),
+            "POST": operator(self._allow),
+            "DELETE": operator(self._disallow),
+        }
+        found.append(
+            endpoint("/security/allow", spared, self.max_body, self._refused, is_mount=True)
+        )
         elsewhere = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), self._elsewhere)
         found.append(endpoint("/v1", elsewhere, self.max_body, is_mount=True))
         return found
@@ -127,6 +139,32 @@ class ControlPlane:
     def _node_id(self, request: Request, node: Principal) -> str:
         return request.headers.get("x-node-id") or node.id
 
+    async def _report(self, request: Request, node: Principal) -> Answer:
+        return Answer(await self.security.report(request.members(), self._node_id(request, node)))
+
+    async def _bans(self, request: Request, who: Principal) -> Answer:
+        who.require("security")
+        return Answer(camel(await self.security.bans(request.query)))
+
+    async def _allowed(self, request: Request, who: Principal) -> Answer:
+        who.require("security")
+        if _below(request, "/security/allow"):
+            raise NotFound(f"no {request.path}")
+        return Answer(camel(await self.security.allowed()))
+
+    async def _allow(self, request: Request, who: Principal) -> Answer:
+        who.require("security")
+        if _below(request, "/security/allow"):
+            raise NotFound(f"no {request.path}")
+        return Answer(camel(await self.security.allow(request.members(), who.id)))
+
+    async def _disallow(self, request: Request, who: Principal) -> Answer:
+        who.require("security")
+        ip = _below(request, "/security/allow")
+        if not ip:
+            raise Invalid("which address?", [Fault("/ip", "is missing")])
+        return Answer(camel(await self.security.disallow(ip, who.id)))
+
     async def _usage(self, request: Request, who: Principal) -> Answer:
         account_id = self._account(request.query, who)
         await self.reader.caught_up("channels")
@@ -171,6 +209,11 @@ class ControlPlane:
             if not hmac.compare_digest(asked.encode(), who.account_id.encode()):
                 raise NotFound(f"no account {asked}")
         return AccountId(asked)
+
+
+def _below(request: Request, mount: str) -> str:
+    """What stands in the path after that of the endpoint."""
+    return unquote(request.path.removeprefix(mount)).strip("/")
 
 
 def usage(

@@ -12,6 +12,7 @@ from gateways.access import PREFIX_LENGTH, Principal, match_key
 from gateways.bus.client import Commander
 from gateways.problems import Unauthenticated
 from gateways.provisioning import Provisioner
+from gateways.security import Security
 from gateways.store.reader import Reader
 from projections import directory
 
@@ -26,6 +27,7 @@ class Context:
     commander: Commander
     reader: Reader
     provisioner: Provisioner
+    security: Security
 
 
 @dataclass(frozen=True, slots=True)
