@@ -14,6 +14,7 @@ from domain.capacity import Admission, Capacity
 from domain.node_bans import NodeBans
 from domain.offences import Offence
 from domain.presence import Contact, ContactKey, Presence
+from domain.tolls import Tolls
 from domain.windows import Starts, Window
 from events.base import Millis
 
@@ -22,7 +23,7 @@ PRESENCE = "presence.state.v1"
 BANS = "bans.state.v1"
 NAMES = (CAPACITY, PRESENCE, BANS)
 
-_CAPACITY = TypeAdapter(tuple[list[Admission], list[tuple[Window, Starts]]])
+_CAPACITY = TypeAdapter(tuple[list[Admission], list[tuple[Window, Starts]], Tolls])
 _PRESENCE = TypeAdapter(tuple[list[tuple[ContactKey, Contact]], list[tuple[ContactKey, Millis]]])
 
 
@@ -37,12 +38,14 @@ _BANS = TypeAdapter(_Bans)
 
 
 def dump_capacity(state: Capacity) -> bytes:
-    return _CAPACITY.dump_json((list(state.open.values()), list(state.windows.items())))
+    return _CAPACITY.dump_json(
+        (list(state.open.values()), list(state.windows.items()), state.tolls)
+    )
 
 
 def load_capacity(data: bytes) -> Capacity:
-    admissions, counted = _CAPACITY.validate_json(data)
-    return capacity.restored(admissions, dict(counted))
+    admissions, counted, costly = _CAPACITY.validate_json(data)
+    return capacity.restored(admissions, dict(counted), costly)
 
 
 def dump_bans(state: BanList) -> bytes:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, assert_never
 
-from domain import windows
+from domain import tolls, windows
+from domain.tolls import Tolls
 from domain.windows import Windows
 from events.base import AccountId, CallId, Millis
 from events.call import Direction
@@ -19,9 +20,10 @@ from events.capacity import (
     Hold,
     LimitExceeded,
     ReleaseReason,
+    TollFraudSuspected,
 )
 
-CapacityFact = ChannelsTaken | ChannelsReleased | LimitExceeded
+CapacityFact = ChannelsTaken | ChannelsReleased | LimitExceeded | TollFraudSuspected
 
 
 class Limit(NamedTuple):
@@ -57,6 +59,7 @@ class Capacity:
     """In the order of admission."""
     holders: dict[Hold, set[CallId]] = field(default_factory=dict)
     windows: Windows = field(default_factory=dict)
+    tolls: Tolls = field(default_factory=Tolls)
 
 
 def used(state: Capacity, hold: Hold) -> int:
@@ -100,6 +103,7 @@ def take(
     now: Millis,
     counts: Sequence[Count] = (),
     node_id: str | None = None,
+    is_costly: bool = False,
 ) -> list[ChannelsTaken]:
     """Admit a call that `exhausted` found nothing against. A call is admitted once."""
     if call_id in state.open:
@@ -115,6 +119,7 @@ def take(
             holds=tuple(holds),
             counts=tuple(counts),
             node_id=node_id,
+            is_costly=is_costly,
         )
     ]
 
@@ -147,6 +152,8 @@ def evolve(state: Capacity, fact: CapacityFact) -> Capacity:
                 state.holders.setdefault(hold, set()).add(fact.call_id)
             if fact.counts:
                 windows.count(state.windows, fact.counts, fact.at)
+            if fact.is_costly:
+                tolls.add(state.tolls, fact.at)
         case ChannelsReleased():
             if admission := state.open.pop(fact.call_id, None):
                 for hold in admission.holds:
@@ -154,6 +161,8 @@ def evolve(state: Capacity, fact: CapacityFact) -> Capacity:
                     holders.discard(fact.call_id)
                     if not holders:
                         del state.holders[hold]
+        case TollFraudSuspected():
+            state.tolls.alarmed = True
         case LimitExceeded():
             pass  # the start that exceeded it is counted already
         case _:
@@ -164,9 +173,11 @@ def evolve(state: Capacity, fact: CapacityFact) -> Capacity:
 # Fold
 
 
-def restored(admissions: Iterable[Admission], counted: Windows | None = None) -> Capacity:
-    """The state with exactly these open calls and windows (a snapshot holds nothing else)."""
-    state = Capacity(windows=counted or {})
+def restored(
+    admissions: Iterable[Admission], counted: Windows | None = None, costly: Tolls | None = None
+) -> Capacity:
+    """The state with exactly these (a snapshot holds nothing else)."""
+    state = Capacity(windows=counted or {}, tolls=costly or Tolls())
     for admission in admissions:
         state.open[admission.call_id] = admission
         for hold in admission.holds:

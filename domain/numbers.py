@@ -41,6 +41,18 @@ def normalise(raw: str, country: str) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
 
 
+@lru_cache(maxsize=65_536)
+def is_costly(number: str, country: str) -> bool:
+    """Whether a call to `number` (E.164 digits) leaves the country or goes to a premium service."""
+    try:
+        parsed = phonenumbers.parse("+" + number)
+    except phonenumbers.NumberParseException:
+        return False
+    if phonenumbers.region_code_for_number(parsed) != country:
+        return True
+    return bool(phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.PREMIUM_RATE)
+
+
 @lru_cache(maxsize=4_096)
 def is_emergency(raw: str, country: str) -> bool:
     """Whether `raw`, dialled exactly so in `country`, reaches an emergency service."""

@@ -5,14 +5,14 @@ at stands in the path of the fact, so that "why did this call go there?" has one
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from domain import call, capacity, numbers, presence, windows
+from domain import call, capacity, numbers, presence, tolls, windows
 from domain.call import CallSession
 from domain.capacity import Capacity, Limit
 from domain.directory import Directory, body_of
@@ -31,7 +31,7 @@ from events.call import (
     SendOut,
     Step,
 )
-from events.capacity import Count, Dimension, Hold, LimitExceeded
+from events.capacity import Count, Dimension, Hold, LimitExceeded, TollFraudSuspected
 from events.resources import (
     Account,
     CallFlow,
@@ -104,6 +104,8 @@ class _Walk:
     limits: list[Limit] = field(default_factory=list)
     windows: list[Checked] = field(default_factory=list)
     """The call limits that the call keeps to, or exceeds without being refused."""
+    is_costly: bool = False
+    suspicion: TollFraudSuspected | None = None
     emergency: bool = False
 
     @property
@@ -131,7 +133,8 @@ class Decision(NamedTuple):
     routed: CallRouted
     holds: tuple[Hold, ...]
     counts: tuple[Count, ...] = ()
-    exceeded: tuple[LimitExceeded, ...] = ()
+    is_costly: bool = False
+    alarms: tuple[LimitExceeded | TollFraudSuspected, ...] = ()
 
 
 def digest_of(ask: RouteRequest) -> str:
@@ -161,7 +164,9 @@ def route(
     decision = decide(ask, request, session, office, platform, now)
     routed = decision.routed
     facts: list[Fact] = [*call.route(session, routed)]
-    if session.hops or isinstance(routed.directive, Reject) or call.ends(facts):
+    if isinstance(routed.directive, Reject):
+        return routed, [*facts, *decision.alarms]
+    if session.hops or call.ends(facts):
         return routed, facts
     taken = capacity.take(
         office.capacity,
@@ -174,8 +179,9 @@ def route(
         now,
         decision.counts,
         ask.node_id,
+        decision.is_costly,
     )
-    return routed, [*facts, *taken, *(decision.exceeded if taken else ())]
+    return routed, [*facts, *taken, *(decision.alarms if taken else ())]
 
 
 def decide(
@@ -217,7 +223,8 @@ def decide(
         ),
         tuple(limit.hold for limit in walk.limits) if held else (),
         tuple(Count(*one.window, one.limit.period_sec) for one in walk.windows) if held else (),
-        tuple(_exceeded(walk, one) for one in walk.windows if one.is_exceeded) if held else (),
+        walk.is_costly and held,
+        tuple(_alarms(walk, held)),
     )
 
 
@@ -629,6 +636,34 @@ def _keep_to_windows(walk: _Walk, directive: Directive) -> Directive:
             wait = windows.retry_after(state, one, walk.now)
             return Reject(code=503, reason="Call Rate Limit Reached", retry_after=wait)
         walk.windows.append(one)
+    return _look_at_tolls(walk, directive)
+
+
+def _look_at_tolls(walk: _Walk, directive: Directive) -> Directive:
+    """A sudden rate of costly calls is said or refused, as the account wants it."""
+    account, state = walk.account, walk.office.capacity.tolls
+    if walk.direction is not Direction.OUTBOUND or account is None or account.toll_fraud == "off":
+        return directive
+    if not numbers.is_costly(walk.to_number, walk.country):
+        return directive
+    walk.is_costly = True
+    count, usual = tolls.count(state, walk.now), tolls.usual(state, walk.now)
+    is_sudden = tolls.is_sudden(state, walk.now)
+    walk.note("tolls", "sudden" if is_sudden else "usual", f"{count}/{usual} in this hour")
+    if not is_sudden:
+        return directive
+    if not tolls.is_alarmed(state, walk.now):
+        walk.suspicion = TollFraudSuspected(
+            account_id=walk.office.account_id,
+            at=walk.now,
+            call_id=walk.ask.call_id,
+            number=walk.to_number,
+            count=count,
+            usual=usual,
+            action=account.toll_fraud,
+        )
+    if account.toll_fraud == "block":
+        return Reject(code=403, reason="Toll Fraud Suspected")
     return directive
 
 
@@ -643,6 +678,13 @@ def _subjects(walk: _Walk, directive: Directive) -> Subjects:
         dids=(walk.did[0],) if walk.did else (),
         numbers=(number,) if number else (),
     )
+
+
+def _alarms(walk: _Walk, held: bool) -> Iterator[LimitExceeded | TollFraudSuspected]:
+    if held:
+        yield from (_exceeded(walk, one) for one in walk.windows if one.is_exceeded)
+    if walk.suspicion is not None:
+        yield walk.suspicion
 
 
 def _exceeded(walk: _Walk, one: Checked) -> LimitExceeded:

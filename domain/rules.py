@@ -119,6 +119,8 @@ class Account(resources.Account):
     voice_gender: Literal["male", "female"] = "male"
     did_default_dest_kind: DestKind | None = None
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
+    toll_fraud: Literal["off", "alert", "block"] = "alert"
+    dnc_outbound: Flag = 0
 
 
 class SipDomain(resources.SipDomain):

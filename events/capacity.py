@@ -66,6 +66,8 @@ class ChannelsTaken(CapacityFact):
     """The sliding windows in which this start counts."""
     node_id: str | None = None
     """The edge node that asked where the call goes, and has it."""
+    is_costly: bool = False
+    """It goes abroad or to a premium number."""
 
 
 class ChannelsReleased(CapacityFact):
@@ -86,3 +88,15 @@ class LimitExceeded(CapacityFact):
     """Starts in the window before this one."""
     max_count: int
     period_sec: int
+
+
+class TollFraudSuspected(CapacityFact):
+    """More costly calls within an hour than the account's history explains (once an hour)."""
+
+    call_id: CallId
+    number: str
+    count: int
+    """Costly calls of this hour before this one."""
+    usual: int
+    action: str
+    """``alert``: the call was let through; ``block``: it was refused."""

@@ -18,6 +18,7 @@ CATALOGUE: dict[str, type[Fact]] = {
     "capacity.taken.v1": capacity.ChannelsTaken,
     "capacity.released.v1": capacity.ChannelsReleased,
     "capacity.limit_exceeded.v1": capacity.LimitExceeded,
+    "capacity.toll_fraud_suspected.v1": capacity.TollFraudSuspected,
     "presence.registered.v1": presence.ContactRegistered,
     "presence.refreshed.v1": presence.ContactRefreshed,
     "presence.removed.v1": presence.ContactRemoved,

@@ -37,6 +37,10 @@ class Account(Resource):
     did_default_dest_xform: dict[str, str] | None = None
     currency: str = "USD"
     rate_plan_id: str | None = None
+    toll_fraud: str = "alert"
+    """What becomes of a sudden rate of calls to costly numbers: off, alert or block."""
+    dnc_outbound: int = 0
+    """1: outbound calls to numbers on the do-not-call list are refused."""
 
 
 class SipDomain(Resource):

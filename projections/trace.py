@@ -24,7 +24,7 @@ from events.call import (
     RunFlow,
     SendOut,
 )
-from events.capacity import ChannelsReleased, ChannelsTaken, LimitExceeded
+from events.capacity import ChannelsReleased, ChannelsTaken, LimitExceeded, TollFraudSuspected
 from projections.base import Positioned, Projection
 
 
@@ -62,6 +62,7 @@ _CONCERNS_A_CALL = (
     ChannelsTaken,
     ChannelsReleased,
     LimitExceeded,
+    TollFraudSuspected,
 )
 
 
@@ -158,6 +159,17 @@ def _steps_of(fact: Fact) -> list[dict[str, Any]]:
                     "outcome": "exceeded",
                 }
             ]
+        case TollFraudSuspected():
+            return [
+                {
+                    "ts": fact.at,
+                    "source": "cac",
+                    "kind": "toll_fraud",
+                    "title": f"Toll fraud suspected: {fact.count} costly calls in an hour",
+                    "detail": {"usual": fact.usual, "action": fact.action},
+                    "outcome": "sudden",
+                }
+            ]
     return []
 
 
@@ -169,7 +181,9 @@ def _route_steps(fact: CallRouted) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {
             "ts": fact.at,
-            "source": "cac" if policy.startswith("limit:") or policy == "admission" else "route",
+            "source": "cac"
+            if policy.startswith("limit:") or policy in ("admission", "tolls")
+            else "route",
             "kind": policy,
             "title": f"{policy}: {outcome}",
             "detail": {"what": detail} if detail else {},

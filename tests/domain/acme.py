@@ -11,7 +11,7 @@ from domain.resources import Author
 from domain.routing import Office, Platform, RouteRequest
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import CallRouted, Direction, Directive, Reject
-from events.capacity import ChannelsReleased, ChannelsTaken, Hold, LimitExceeded
+from events.capacity import ChannelsReleased, ChannelsTaken, Hold, LimitExceeded, TollFraudSuspected
 from events.presence import ContactRegistered
 from events.resources import DELETED
 from tests.support.given import ACCOUNT, CONFIGURATION, NOW, Configuration
@@ -143,7 +143,7 @@ class Acme:
     def apply(self, facts: list[Fact]) -> None:
         for fact in facts:
             match fact:
-                case ChannelsTaken() | ChannelsReleased() | LimitExceeded():
+                case ChannelsTaken() | ChannelsReleased() | LimitExceeded() | TollFraudSuspected():
                     capacity.evolve(self.capacity, fact)
                 case _:
                     call.evolve(self.sessions[CallId(fact.stream[5:])], fact)  # type: ignore[arg-type]

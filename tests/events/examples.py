@@ -43,6 +43,7 @@ from events.capacity import (
     Hold,
     LimitExceeded,
     ReleaseReason,
+    TollFraudSuspected,
 )
 from events.presence import (
     ContactQualified,
@@ -218,7 +219,9 @@ EXAMPLES: list[Fact] = [
         holds=tuple(Hold(dimension, f"{dimension}_1") for dimension in Dimension),
         counts=(Count("lim_1", "us_1", 60),),
         node_id="edge-1",
+        is_costly=True,
     ),
+    TollFraudSuspected(**_ABOUT_CALL, number="4930123456", count=20, usual=20, action="block"),
     LimitExceeded(
         **_ABOUT_CALL,
         limit_id="lim_1",
