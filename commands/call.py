@@ -50,6 +50,8 @@ def route_call(command: RouteCall, world: World) -> Outcome:
         node_id=command.node_id,
     )
     session, office = world.new_call(command.call_id), world.office(command.account_id)
+    if (account := office.directory.account) and account.dnc_outbound:
+        office = office._replace(dnc=world.dnc(command.account_id))
     routed, facts = routing.route(ask, session, office, world.options.platform, world.now)
     first_look = Millis(world.now + call.IDLE_BEFORE_ANSWER)
     wake = [Deadline(first_look, command.account_id, ask.call_id)]

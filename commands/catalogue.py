@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from commands import bans, call, capacity, presence, resources, webhooks
+from commands import bans, call, capacity, dnc, presence, resources, webhooks
 from commands.message import Command, Handler
 
 CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
@@ -19,6 +19,11 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "bans.AllowRange": (bans.AllowRange, bans.allow_range),
     "bans.DisallowRange": (bans.DisallowRange, bans.disallow_range),
     "bans.ReportRefusedAccess": (bans.ReportRefusedAccess, bans.report_refused_access),
+    "dnc.ListNumber": (dnc.ListNumber, dnc.list_number),
+    "dnc.UnlistNumber": (dnc.UnlistNumber, dnc.unlist_number),
+    "dnc.StartImport": (dnc.StartImport, dnc.start_import),
+    "dnc.AdvanceImport": (dnc.AdvanceImport, dnc.advance_import),
+    "dnc.FinishImport": (dnc.FinishImport, dnc.finish_import),
     "resources.CreateRow": (resources.CreateRow, resources.create_row),
     "resources.ChangeRow": (resources.ChangeRow, resources.change_row),
     "resources.DeleteRow": (resources.DeleteRow, resources.delete_row),

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
-from domain import capacity, presence
+from domain import capacity, dnc, presence
 from domain.bans import Allowance, BanList
 from domain.capacity import Admission, Capacity
+from domain.dnc import DncList, Label
 from domain.node_bans import NodeBans
 from domain.offences import Offence
 from domain.presence import Contact, ContactKey, Presence
@@ -21,7 +22,8 @@ from events.base import Millis
 CAPACITY = "capacity.state.v2"
 PRESENCE = "presence.state.v1"
 BANS = "bans.state.v1"
-NAMES = (CAPACITY, PRESENCE, BANS)
+DNC = "dnc.state.v1"
+NAMES = (CAPACITY, PRESENCE, BANS, DNC)
 
 _CAPACITY = TypeAdapter(tuple[list[Admission], list[tuple[Window, Starts]], Tolls])
 _PRESENCE = TypeAdapter(tuple[list[tuple[ContactKey, Contact]], list[tuple[ContactKey, Millis]]])
@@ -35,6 +37,7 @@ class _Bans(NamedTuple):
 
 
 _BANS = TypeAdapter(_Bans)
+_DNC = TypeAdapter(tuple[list[Label], list[tuple[int, int]], dict[str, int]])
 
 
 def dump_capacity(state: Capacity) -> bytes:
@@ -64,3 +67,14 @@ def dump_presence(state: Presence) -> bytes:
 def load_presence(data: bytes) -> Presence:
     contacts, removed = _PRESENCE.validate_json(data)
     return presence.restored(dict(contacts), dict(removed))
+
+
+def dump_dnc(state: DncList) -> bytes:
+    """Labels that no number has any more are left out."""
+    places: dict[Label, int] = {}
+    numbers = [(n, places.setdefault(label, len(places))) for n, label in state.numbers.items()]
+    return _DNC.dump_json((list(places), numbers, state.imports))
+
+
+def load_dnc(data: bytes) -> DncList:
+    return dnc.restored(*_DNC.validate_json(data))

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from commands import snapshots
 from commands.store import History, Numbered, Snapshot
-from domain import bans, call, capacity, directory, presence, resources
+from domain import bans, call, capacity, directory, dnc, presence, resources
 from domain.addresses import Ranges
 from domain.bans import BanList
 from domain.call import CallSession
@@ -26,6 +26,7 @@ from domain.capacity import Capacity
 from domain.detection import RULES, Rule, Tally
 from domain.digest import Credential, NonceLedger
 from domain.directory import Directory
+from domain.dnc import DncList
 from domain.presence import Presence
 from domain.resources import Claim, Name
 from domain.routing import Office, Platform
@@ -33,6 +34,7 @@ from events.bans import BansFact
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis, StreamName
 from events.call import CallFact
 from events.capacity import CapacityFact
+from events.dnc import DncFact
 from events.presence import PresenceFact
 from events.resources import Changed, ClaimFact, Created, Deleted
 from events.webhooks import WebhookTested
@@ -41,6 +43,8 @@ S = TypeVar("S")
 K = TypeVar("K")
 V = TypeVar("V")
 
+MAX_DNC_NUMBERS = 2_000_000
+"""Numbers of do-not-call lists that are kept in memory, of all accounts together (150 MB)."""
 SNAPSHOT_EVERY = 1_000
 """Facts of a stream after which its state is saved (at least; more when the state is large)."""
 
@@ -123,6 +127,7 @@ class World:
         """Offences: a memory, like `NonceLedger`, of which nothing is durable."""
         self.heard: dict[str, Millis] = {}
         """Edge node → time of its latest snapshot of bans, which may have made no fact."""
+        self._dnc: OrderedDict[StreamName, Held[DncList]] = OrderedDict()
         self._webhooks: Bounded[StreamName, Held[None]] = Bounded(max_calls)
         self._distrusted: set[StreamName] = set()
 
@@ -180,6 +185,14 @@ class World:
             raise Missing(streams=[stream])
         return held.state
 
+    def dnc(self, account_id: AccountId) -> DncList:
+        stream = StreamName("dnc-" + account_id)
+        held = self._dnc.get(stream)
+        if held is None:
+            raise Missing(streams=[stream])
+        self._dnc.move_to_end(stream)
+        return held.state
+
     def webhook(self, stream: StreamName) -> None:
         """Such a stream has no state, but it has to be known how long it is."""
         if self._webhooks.used(stream) is None:
@@ -214,6 +227,8 @@ class World:
                 return _evolved(claim, resources.evolve_claim, fact)
             case BansFact():
                 return _evolved(self._bans[stream], bans.evolve, fact)
+            case DncFact():
+                return _evolved(self._dnc[stream], dnc.evolve, fact)
             case WebhookTested():
                 return _evolved(self._webhooks[stream], _unchanged, fact)
             case Created() | Changed() | Deleted():
@@ -251,6 +266,8 @@ class World:
             for fact in facts:
                 resources.evolve_claim(claim, fact)  # type: ignore[arg-type]
             self._claims[stream] = Held(claim, len(facts))
+        elif stream.startswith("dnc-"):
+            self._dnc[stream] = _folded(DncList(), history, snapshots.load_dnc, dnc.evolve)
         elif stream.startswith("webhook-"):
             self._webhooks[stream] = Held(None, len(facts))
         else:
@@ -280,6 +297,8 @@ class World:
                 self._distrusted.add(stream)
             elif isinstance(fact, BansFact):
                 self._bans.pop(stream, None)
+            elif isinstance(fact, DncFact):
+                self._dnc.pop(stream, None)
             elif isinstance(fact, WebhookTested):
                 self._webhooks.pop(stream, None)
             else:
@@ -291,6 +310,7 @@ class World:
         self._calls.clear()
         self._claims.clear()
         self._bans.clear()
+        self._dnc.clear()
         self.heard.clear()
         self._webhooks.clear()
         self._distrusted.clear()
@@ -301,6 +321,11 @@ class World:
         self._calls.trim()
         self._claims.trim()
         self._webhooks.trim()
+        while len(self._dnc) > 1 and self._dnc_numbers() > MAX_DNC_NUMBERS:
+            self._dnc.popitem(last=False)
+
+    def _dnc_numbers(self) -> int:
+        return sum(len(held.state.numbers) for held in self._dnc.values())
 
     def due_snapshots(self, touched: Collection[AccountId]) -> list[Snapshot]:
         """Snapshots worth saving now, of the accounts that a batch has touched."""
@@ -320,6 +345,12 @@ class World:
                 data = snapshots.dump_presence(present.state)
                 found.append(Snapshot(stream, present.version, snapshots.PRESENCE, data))
                 present.snapshot_version = present.version
+        for account_id in touched:
+            stream = StreamName("dnc-" + account_id)
+            if (listed := self._dnc.get(stream)) and _is_due(listed, dnc.size_of):
+                data = snapshots.dump_dnc(listed.state)
+                found.append(Snapshot(stream, listed.version, snapshots.DNC, data))
+                listed.snapshot_version = listed.version
         for stream, held in self._bans.items() if PLATFORM in touched else ():
             if _is_due(held, bans.size_of):
                 data = snapshots.dump_bans(held.state)

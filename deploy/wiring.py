@@ -38,6 +38,7 @@ from gateways.bus.nodes import Nodes
 from gateways.bus.ops import EdgeOps
 from gateways.bus.relay import Relay
 from gateways.bus.worker import Worker
+from gateways.dnc import Importer
 from gateways.edge.control import EdgeControl
 from gateways.edge.steering import Steering
 from gateways.http.asgi import Asgi, Endpoint, fast_paths
@@ -213,7 +214,8 @@ async def api(settings: Settings, servers: Servers) -> None:
         await ensure_streams(client, settings.events_retention_days)
         security = Security(commander, reader, Nodes(client))
         provision = provisioner(settings, commander, reader)
-        context = Context(commander, reader, provision, security)
+        importer = Importer(commander, reader)
+        context = Context(commander, reader, provision, security, importer)
         url = f"http://{settings.bind}:{settings.api_port}"
         app = public_api(context, _health(client, reader), url, settings.max_body_bytes)
         await serve(app, settings.bind, settings.api_port, stop)

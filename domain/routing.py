@@ -12,10 +12,11 @@ from hashlib import blake2b
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from domain import call, capacity, numbers, presence, tolls, windows
+from domain import call, capacity, dnc, numbers, presence, tolls, windows
 from domain.call import CallSession
 from domain.capacity import Capacity, Limit
 from domain.directory import Directory, body_of
+from domain.dnc import DncList
 from domain.presence import Presence
 from domain.windows import Checked, Subjects
 from events.base import AccountId, CallId, Fact, Millis
@@ -81,6 +82,8 @@ class Office(NamedTuple):
     directory: Directory
     presence: Presence
     capacity: Capacity
+    dnc: DncList | None = None
+    """The numbers that must not be called; None: the account does not ask for that."""
 
 
 @dataclass(slots=True)
@@ -340,7 +343,18 @@ def _anonymous(walk: _Walk) -> Directive | None:
     return Reject(code=603, reason="Anonymity Disallowed")
 
 
-POLICIES: tuple[Policy, ...] = (_identify, _classify, _standing, _anonymous)
+def _do_not_call(walk: _Walk) -> Directive | None:
+    """Who must not be called is not called, if the account wants that of its outbound calls too."""
+    if walk.direction is not Direction.OUTBOUND or walk.emergency or walk.office.dnc is None:
+        return None
+    if not dnc.is_listed(walk.office.dnc, walk.to_number, walk.now):
+        walk.note("dnc", "clear", walk.to_number)
+        return None
+    walk.note("dnc", "listed", walk.to_number)
+    return Reject(code=403, reason="Do Not Call")
+
+
+POLICIES: tuple[Policy, ...] = (_identify, _classify, _standing, _anonymous, _do_not_call)
 
 
 # Targets: what the request leads to

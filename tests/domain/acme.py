@@ -6,6 +6,7 @@ from typing import Any
 from domain import call, capacity, presence, resources, routing
 from domain.call import CallSession
 from domain.capacity import Capacity
+from domain.dnc import DncList
 from domain.presence import ContactKey, Presence
 from domain.resources import Author
 from domain.routing import Office, Platform, RouteRequest
@@ -38,6 +39,7 @@ class Acme:
         self.rows = Configuration()
         self.presence = Presence()
         self.capacity = Capacity()
+        self.dnc: DncList | None = None
         self.sessions: dict[CallId, CallSession] = {}
         self.add("account", ACCOUNT, name="Acme", **account)
 
@@ -137,7 +139,7 @@ class Acme:
         self, ask: RouteRequest, account_id: AccountId = ACCOUNT
     ) -> tuple[CallRouted | None, list[Fact]]:
         session = self.sessions.setdefault(ask.call_id, CallSession(ask.call_id))
-        office = Office(account_id, self.rows.directory, self.presence, self.capacity)
+        office = Office(account_id, self.rows.directory, self.presence, self.capacity, self.dnc)
         return routing.route(ask, session, office, self.platform, self.now)
 
     def apply(self, facts: list[Fact]) -> None:

@@ -45,6 +45,15 @@ from events.capacity import (
     ReleaseReason,
     TollFraudSuspected,
 )
+from events.dnc import (
+    Entry,
+    ImportAdvanced,
+    ImportFinished,
+    ImportStarted,
+    NumbersListed,
+    NumbersUnlisted,
+    RejectedLine,
+)
 from events.presence import (
     ContactQualified,
     ContactRefreshed,
@@ -94,6 +103,8 @@ _ABOUT_CONTACT: dict[str, Any] = {
     "ts": Millis(1_794_999_999_000),
 }
 _ABOUT_BAN: dict[str, Any] = {"account_id": PLATFORM, "at": _NOW, "ip": "203.0.113.9"}
+_ABOUT_LIST: dict[str, Any] = {"account_id": _ACCOUNT, "at": _NOW}
+_ENTRY = Entry("14155551234", "asked for it", "crm", 1_800_000_000)
 _ABOUT_NAME: dict[str, Any] = {
     "account_id": _ACCOUNT,
     "at": _NOW,
@@ -274,6 +285,18 @@ EXAMPLES: list[Fact] = [
     BanLifted(**_ABOUT_BAN, by="key_1"),
     RangeAllowed(**_ABOUT_BAN, by="key_1", note="office", expires_at=Millis(_NOW + 60_000)),
     RangeDisallowed(**_ABOUT_BAN, by="key_1"),
+    NumbersListed(**_ABOUT_LIST, entries=(_ENTRY, Entry("4930123456")), by="key_1"),
+    NumbersUnlisted(**_ABOUT_LIST, numbers=("14155551234",), by="key_1"),
+    ImportStarted(**_ABOUT_LIST, import_id="imp_1", by="key_1", lines=3),
+    ImportAdvanced(
+        **_ABOUT_LIST,
+        import_id="imp_1",
+        by="key_1",
+        lines=3,
+        entries=(_ENTRY,),
+        rejected=(RejectedLine(3, "nobody", "not a telephone number"),),
+    ),
+    ImportFinished(**_ABOUT_LIST, import_id="imp_1"),
     WebhookTested(account_id=_ACCOUNT, at=_NOW, webhook_id="wh_1"),
     NameClaimed(**_ABOUT_NAME),
     NameReleased(**_ABOUT_NAME),

@@ -25,6 +25,15 @@ from events.bans import (
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis
 from events.call import CallObserved, CallRevised, CallRinging, DialogEvent, Disposition, Outcome
 from events.capacity import Count
+from events.dnc import (
+    Entry,
+    ImportAdvanced,
+    ImportFinished,
+    ImportStarted,
+    NumbersListed,
+    NumbersUnlisted,
+    RejectedLine,
+)
 from events.presence import (
     ContactQualified,
     ContactRefreshed,
@@ -99,6 +108,7 @@ def a_life(seed: int) -> list[Fact]:
     calls.append([_observed(f"{seed}-lost")])
     calls.append(_contacts(chance))
     calls.append(_bans(chance))
+    calls.append(_dnc(chance))
     while calls := [life for life in calls if life]:
         facts.append(chance.choice(calls).pop(0))
         if chance.random() < 0.05:
@@ -140,6 +150,29 @@ def _observed(call_id: str) -> CallObserved:
     return CallObserved(
         account_id=ACCOUNT, at=START, call_id=CallId(call_id), event=DialogEvent.END, ts=START
     )
+
+
+def _dnc(chance: random.Random) -> list[Fact]:
+    """A do-not-call list that grows, also by files, and shrinks."""
+    found: list[Fact] = []
+    for number in range(40):
+        about = {"account_id": ACCOUNT, "at": Millis(START + number)}
+        numbers = [f"1415555{chance.randrange(20):04d}" for _ in range(3)]
+        entries = tuple(Entry(e164, chance.choice(["a", None])) for e164 in {*numbers})
+        file = {"import_id": f"imp_{number % 3}", "by": "key_1", "lines": number + 1}
+        rejected = (RejectedLine(number, "x", "not a telephone number"),)
+        found.append(
+            chance.choice(
+                [
+                    NumbersListed(**about, entries=entries, by="key_1"),
+                    NumbersUnlisted(**about, numbers=tuple(numbers), by="key_1"),
+                    ImportStarted(**about, **file),
+                    ImportAdvanced(**about, **file, entries=entries, rejected=rejected),
+                    ImportFinished(**about, import_id=file["import_id"]),
+                ]
+            )
+        )
+    return found
 
 
 def _bans(chance: random.Random) -> list[Fact]:

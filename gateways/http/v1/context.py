@@ -10,6 +10,7 @@ from domain.errors import Invalid
 from events.base import AccountId
 from gateways.access import PREFIX_LENGTH, Principal, match_key
 from gateways.bus.client import Commander
+from gateways.dnc import Importer
 from gateways.problems import Unauthenticated
 from gateways.provisioning import Provisioner
 from gateways.security import Security
@@ -28,6 +29,7 @@ class Context:
     reader: Reader
     provisioner: Provisioner
     security: Security
+    importer: Importer
 
 
 @dataclass(frozen=True, slots=True)
