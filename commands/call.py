@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from commands.message import CallIdField, Command, Line, Outcome, Printable, Timestamp
 from commands.store import Deadline
 from commands.world import World
-from domain import call, capacity, routing, rtjson
+from domain import call, capacity, numbers, routing, rtjson
 from domain.call import Report
 from domain.routing import RouteRequest
 from events.base import CallId, Fact, Millis
@@ -50,12 +50,16 @@ def route_call(command: RouteCall, world: World) -> Outcome:
         node_id=command.node_id,
     )
     session, office = world.new_call(command.call_id), world.office(command.account_id)
-    if (account := office.directory.account) and account.dnc_outbound:
+    account = office.directory.account
+    if account and account.dnc_outbound:
         office = office._replace(dnc=world.dnc(command.account_id))
     routed, facts = routing.route(ask, session, office, world.options.platform, world.now)
     first_look = Millis(world.now + call.IDLE_BEFORE_ANSWER)
     wake = [Deadline(first_look, command.account_id, ask.call_id)]
-    return Outcome(facts, _answer(command, routed, world.options.media_uri), wake if facts else ())
+    answer = _answer(command, routed, world.options.media_uri)
+    if routed and _is_scan(routed, account.country if account else "US"):
+        answer["scan"] = 1  # for the gateway, which takes it out
+    return Outcome(facts, answer, wake if facts else ())
 
 
 def _answer(command: RouteCall, routed: CallRouted | None, media_uri: str) -> dict[str, Any]:
@@ -63,21 +67,20 @@ def _answer(command: RouteCall, routed: CallRouted | None, media_uri: str) -> di
         "callId": command.call_id,
         "rtjson": rtjson.render(routed, media_uri) if routed else rtjson.OVER,
     }
-    if routed and _is_scan(routed):
-        answer["scan"] = 1  # for the gateway, which takes it out
     if command.trace:
         answer["decision"] = [step._asdict() for step in routed.path] if routed else []
     return answer
 
 
-def _is_scan(routed: CallRouted) -> bool:
-    """Somebody unknown asked for what does not exist."""
+def _is_scan(routed: CallRouted, country: str) -> bool:
+    """Somebody unknown asked for what does not exist; who calls for help is not looked at."""
     known = routed.caller_user_id or routed.trunk_id or routed.did_id
     return (
         not known
         and routed.src_ip is not None
         and isinstance(routed.directive, Reject)
         and routed.directive.code == 404
+        and not numbers.is_emergency(numbers.user_part(routed.to_number), country)
     )
 
 

@@ -55,6 +55,8 @@ class Ranges:
             found.add(int(parsed.network_address) >> free)
 
     def __contains__(self, ip: object) -> bool:
+        if not self._by_length:
+            return False
         parsed = ip_address(str(ip))
         number = int(parsed)
         return any(
