@@ -115,8 +115,15 @@ class Bounded(OrderedDict[K, V]):
 
 
 class World:
-    def __init__(self, options: Options, max_accounts: int, max_calls: int) -> None:
+    def __init__(
+        self,
+        options: Options,
+        max_accounts: int,
+        max_calls: int,
+        max_dnc_numbers: int = MAX_DNC_NUMBERS,
+    ) -> None:
         self.options = options
+        self._max_dnc_numbers = max_dnc_numbers
         self.now = Millis(0)
         """The time at which the current command is decided."""
         self._accounts: Bounded[AccountId, AccountStates] = Bounded(max_accounts)
@@ -321,7 +328,7 @@ class World:
         self._calls.trim()
         self._claims.trim()
         self._webhooks.trim()
-        while len(self._dnc) > 1 and self._dnc_numbers() > MAX_DNC_NUMBERS:
+        while len(self._dnc) > 1 and self._dnc_numbers() > self._max_dnc_numbers:
             self._dnc.popitem(last=False)
 
     def _dnc_numbers(self) -> int:

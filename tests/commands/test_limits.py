@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
+import psycopg
 import pytest
 
-from commands import world as worlds
 from domain.detection import RULES
 from events.base import PLATFORM
 from tests.commands.test_loop import Owner, facts, owner
@@ -40,17 +40,20 @@ async def _guess(one: Owner, times: int, ip: str = IP, username: str | None = No
         )
 
 
-@pytest.mark.parametrize("every", [1, 1_000], ids=["from a snapshot", "from its facts"])
-def test_a_new_owner_knows_what_has_been_counted(
-    url: str, every: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worlds, "SNAPSHOT_EVERY", every)
+@pytest.mark.parametrize("others", [0, 520], ids=["from its facts", "from a snapshot"])
+def test_a_new_owner_knows_what_has_been_counted(url: str, others: int) -> None:
+    caller = {"scope_kind": "number", "scope_id": "+14155551234"}
 
     async def story() -> None:
         async with owner(url) as one:
-            await _limited(one)
+            await _limited(one, **caller)
             assert await _actions(one, "a", "b") == ["flow", "flow"]
-            await one.report("a", "end")
+            calls = [f"other-{number}" for number in range(others)]
+            await asyncio.gather(*(one.route(call, **{"from": "+12125550100"}) for call in calls))
+            await asyncio.gather(*(one.report(call, "end") for call in ["a", *calls]))
+        with psycopg.connect(url) as connection:
+            saved = connection.execute("SELECT topic FROM events.snapshots").fetchall()
+        assert saved == ([("capacity.state.v2",)] if others else [])
         async with owner(url, "two") as two:
             assert await _actions(two, "c", "d", "a") == ["flow", "reject", "flow"]
             two.offset = 3_600_000
@@ -128,21 +131,5 @@ def test_a_list_is_loaded_by_those_only_who_ask_for_it(url: str) -> None:
             await two.ask("resources.ChangeRow", **patch, patch={"dnc_outbound": 1})
             assert (await dialled(two, "b"))["reason"] == "Do Not Call"
             assert (await two.route("c"))["ok"]["rtjson"]["action"] == "flow"
-
-    asyncio.run(story())
-
-
-def test_lists_are_kept_in_memory_up_to_a_point(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worlds, "MAX_DNC_NUMBERS", 2)
-
-    async def story() -> None:
-        async with owner(url) as one:
-            for account in ("acc_1", "acc_2", "acc_3"):
-                for number in ("14155550100", "14155550101"):
-                    body = {"e164": number, "by": "test", "accountId": account}
-                    assert (await one.ask("dnc.ListNumber", **body))["ok"]["ok"] == 1
-            again = await one.ask("dnc.UnlistNumber", e164="14155550100", by="t", accountId="acc_1")
-            assert again["ok"]["ok"] == 1
-        assert facts(url, "dnc-acc_1") == ["dnc.listed.v1"] * 2 + ["dnc.unlisted.v1"]
 
     asyncio.run(story())
