@@ -211,7 +211,6 @@ async def api(settings: Settings, servers: Servers) -> None:
         client = await stack.enter_async_context(bus(servers, "api"))
         reader = await stack.enter_async_context(reading(servers))
         commander = await stack.enter_async_context(commanding(client))
-        await ensure_streams(client, settings.events_retention_days)
         security = Security(commander, reader, Nodes(client))
         provision = provisioner(settings, commander, reader)
         importer = Importer(commander, reader)

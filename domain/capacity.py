@@ -113,13 +113,13 @@ def take(
             account_id=account_id,
             at=now,
             call_id=call_id,
+            counts=tuple(counts),
+            node_id=node_id,
+            is_costly=is_costly,
             direction=direction,
             from_number=from_number,
             to_number=to_number,
             holds=tuple(holds),
-            counts=tuple(counts),
-            node_id=node_id,
-            is_costly=is_costly,
         )
     ]
 

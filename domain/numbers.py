@@ -41,6 +41,12 @@ def normalise(raw: str, country: str) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
 
 
+@lru_cache(maxsize=4_096)
+def is_emergency(raw: str, country: str) -> bool:
+    """Whether `raw`, dialled exactly so in `country`, reaches an emergency service."""
+    return bool(shortnumberinfo.is_emergency_number(raw, country))
+
+
 def from_list(raw: str, country: str) -> str | None:
     """E.164 digits of a number as lists have it: national, or international with or without a plus.
 
@@ -68,9 +74,3 @@ def is_costly(number: str, country: str) -> bool:
     if phonenumbers.region_code_for_number(parsed) != country:
         return True
     return bool(phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.PREMIUM_RATE)
-
-
-@lru_cache(maxsize=4_096)
-def is_emergency(raw: str, country: str) -> bool:
-    """Whether `raw`, dialled exactly so in `country`, reaches an emergency service."""
-    return bool(shortnumberinfo.is_emergency_number(raw, country))

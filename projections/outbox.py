@@ -176,7 +176,7 @@ def _announced(fact: Fact) -> Iterator[tuple[str, CallId | None, dict[str, Any]]
             yield "test", None, {"webhook_id": fact.webhook_id, "ts": fact.at}
 
 
-EVENTS = ("call.started", "call.ended", "limit.exceeded", "test")
+EVENTS = ("call.started", "call.ended", "test")
 """Every event that can be subscribed to."""
 
 

@@ -14,7 +14,6 @@ EVENTS = "EVENTS"
 EDGE = "EDGE"
 DEAD_LETTERS = "EDGE_DLQ"
 PARTITIONS = "partitions"
-NODES = "nodes"
 
 _DAY = 86_400.0
 
@@ -66,7 +65,7 @@ async def connect(url: str, name: str) -> Client:
 
 
 async def ensure_streams(client: Client, retention_days: float = 7) -> None:
-    """Make the streams and the buckets if they are not there (spec 13)."""
+    """Make the streams and the bucket if they are not there (spec 13)."""
     jetstream = client.jetstream()
     for config in (
         StreamConfig(
@@ -94,8 +93,7 @@ async def ensure_streams(client: Client, retention_days: float = 7) -> None:
         ),
     ):
         await _ensure(jetstream, config)
-    for bucket in (PARTITIONS, NODES):
-        await jetstream.create_key_value(KeyValueConfig(bucket=bucket, history=1, direct=True))
+    await jetstream.create_key_value(KeyValueConfig(bucket=PARTITIONS, history=1, direct=True))
 
 
 async def _ensure(jetstream: Any, config: StreamConfig) -> None:

@@ -9,12 +9,14 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import nats.errors
 from nats.aio.client import Client
+from nats.js.api import KeyValueConfig
 from nats.js.errors import Error as JetStreamError
 from nats.js.errors import NoKeysError
 from nats.js.kv import KeyValue
 
 from domain.errors import Unavailable
-from gateways.bus.connection import NODES
+
+BUCKET = "nodes"
 
 
 class Nodes:
@@ -44,7 +46,8 @@ class Nodes:
 
     async def _opened(self) -> KeyValue:
         if self._bucket is None:
-            self._bucket = await self._client.jetstream().key_value(NODES)
+            config = KeyValueConfig(bucket=BUCKET, history=1)
+            self._bucket = await self._client.jetstream().create_key_value(config)
         return self._bucket
 
 

@@ -95,17 +95,3 @@ def test_a_limit_is_the_number_of_calls_that_may_hold_it(
 def test_a_call_is_never_in_its_own_way() -> None:
     state = given(CAPACITY, _taken(CALL_ID, DID)).state
     assert capacity.exhausted(state, CALL_ID, [Limit(DID, 1)]) is None
-
-
-@pytest.mark.parametrize(
-    ("node_id", "later", "is_lost"),
-    [("edge-1", 1, True), ("edge-2", 1, False), ("edge-1", 0, False), ("edge-1", -1, False)],
-    ids=["its own", "another's", "of the same moment", "younger than the list"],
-)
-def test_a_node_can_only_lose_a_call_that_it_had(node_id: str, later: int, is_lost: bool) -> None:
-    taken = _taken(CALL_ID, DID).model_copy(update={"node_id": "edge-1"})
-    state = given(CAPACITY, taken, _taken(OTHER, DID)).state
-    at = Millis(NOW + later)
-    assert capacity.is_lost(state, CALL_ID, node_id, at) is is_lost
-    assert not capacity.is_lost(state, OTHER, node_id, at), "nobody knows whose that is"
-    assert not capacity.is_lost(state, CallId("never heard of"), node_id, at)
