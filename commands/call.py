@@ -15,11 +15,11 @@ from commands.message import (
 )
 from commands.store import Deadline
 from commands.world import World
-from domain import call, capacity, routing, rtjson
+from domain import call, capacity, numbers, routing, rtjson
 from domain.call import Report
 from domain.routing import RouteRequest
 from events.base import CallId, Fact, Millis
-from events.call import CallRouted, DialogEvent
+from events.call import CallRouted, DialogEvent, Reject
 from events.capacity import ReleaseReason
 
 
@@ -60,10 +60,16 @@ def route_call(command: RouteCall, world: World) -> Outcome:
         node_id=command.node_id,
     )
     session, office = world.new_call(command.call_id), world.office(command.account_id)
+    account = office.directory.account
+    if account and account.dnc_outbound:
+        office = office._replace(dnc=world.dnc(command.account_id))
     routed, facts = routing.route(ask, session, office, world.options.platform, world.now)
     first_look = Millis(world.now + call.IDLE_BEFORE_ANSWER)
     wake = [Deadline(first_look, command.account_id, ask.call_id)]
-    return Outcome(facts, _answer(command, routed, world.options.media_uri), wake if facts else ())
+    answer = _answer(command, routed, world.options.media_uri)
+    if routed and _is_scan(routed, account.country if account else "US"):
+        answer["scan"] = 1  # for the gateway, which takes it out
+    return Outcome(facts, answer, wake if facts else ())
 
 
 def _answer(command: RouteCall, routed: CallRouted | None, media_uri: str) -> dict[str, Any]:
@@ -74,6 +80,18 @@ def _answer(command: RouteCall, routed: CallRouted | None, media_uri: str) -> di
     if command.trace:
         answer["decision"] = [step._asdict() for step in routed.path] if routed else []
     return answer
+
+
+def _is_scan(routed: CallRouted, country: str) -> bool:
+    """Somebody unknown asked for what does not exist; who calls for help is not looked at."""
+    known = routed.caller_user_id or routed.trunk_id or routed.did_id
+    return (
+        not known
+        and routed.src_ip is not None
+        and isinstance(routed.directive, Reject)
+        and routed.directive.code == 404
+        and not numbers.is_emergency(numbers.user_part(routed.to_number), country)
+    )
 
 
 class ReportDialog(Command):
@@ -111,6 +129,28 @@ def _with_release(
         office.capacity, command.account_id, call_id, ReleaseReason.ENDED, world.now
     )
     return [*facts, *released]
+
+
+class EndLostCalls(Command):
+    """An edge node listed its calls as of `ts`, and these of its account's were not among them."""
+
+    node_id: Printable
+    ts: Timestamp
+    call_ids: tuple[CallIdField, ...] = Field(max_length=1_000)
+
+
+def end_lost_calls(command: EndLostCalls, world: World) -> Outcome:
+    state, account_id = world.office(command.account_id).capacity, command.account_id
+    lost = [
+        call_id
+        for call_id in dict.fromkeys(command.call_ids)
+        if capacity.is_lost(state, call_id, command.node_id, command.ts)
+    ]
+    facts: list[Fact] = []
+    for session in world.calls(lost):
+        facts += call.give_up(session, account_id, world.now)
+        facts += capacity.release(state, account_id, session.call_id, ReleaseReason.LOST, world.now)
+    return Outcome(facts, {"ok": 1, "released": len(lost)})
 
 
 class GiveUpIdleCall(Command):

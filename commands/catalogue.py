@@ -2,18 +2,28 @@
 
 from typing import Any
 
-from commands import bans, call, capacity, presence, resources, webhooks
+from commands import bans, call, capacity, dnc, presence, resources, webhooks
 from commands.message import Command, Handler
 
 CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "call.RouteCall": (call.RouteCall, call.route_call),
     "call.ReportDialog": (call.ReportDialog, call.report_dialog),
+    "call.EndLostCalls": (call.EndLostCalls, call.end_lost_calls),
     "presence.VerifyDigest": (presence.VerifyDigest, presence.verify_digest),
     "presence.ReportContact": (presence.ReportContact, presence.report_contact),
     "capacity.ResetCapacity": (capacity.ResetCapacity, capacity.reset_capacity),
     "webhooks.RequestTest": (webhooks.RequestTest, webhooks.request_test),
     "bans.ReportFailedAuth": (bans.ReportFailedAuth, bans.report_failed_auth),
+    "bans.ReportOffence": (bans.ReportOffence, bans.report_offence),
+    "bans.ReportBans": (bans.ReportBans, bans.report_bans),
+    "bans.AllowRange": (bans.AllowRange, bans.allow_range),
+    "bans.DisallowRange": (bans.DisallowRange, bans.disallow_range),
     "bans.ReportRefusedAccess": (bans.ReportRefusedAccess, bans.report_refused_access),
+    "dnc.ListNumber": (dnc.ListNumber, dnc.list_number),
+    "dnc.UnlistNumber": (dnc.UnlistNumber, dnc.unlist_number),
+    "dnc.StartImport": (dnc.StartImport, dnc.start_import),
+    "dnc.AdvanceImport": (dnc.AdvanceImport, dnc.advance_import),
+    "dnc.FinishImport": (dnc.FinishImport, dnc.finish_import),
     "resources.CreateRow": (resources.CreateRow, resources.create_row),
     "resources.ChangeRow": (resources.ChangeRow, resources.change_row),
     "resources.DeleteRow": (resources.DeleteRow, resources.delete_row),

@@ -27,6 +27,7 @@ Kind = Literal[
     "voicemail",
     "webhook",
     "api_key",
+    "call_limit",
 ]
 assert set(get_args(Kind)) == set(KINDS), "every kind of row can be asked for"
 

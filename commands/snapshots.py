@@ -4,27 +4,60 @@ The name is stored with the bytes. A state of another shape gets another name; a
 name that is not known here is ignored, and the stream is folded from its beginning.
 """
 
+from typing import NamedTuple
+
 from pydantic import TypeAdapter
 
-from domain import capacity, presence
+from domain import capacity, dnc, presence
+from domain.bans import Allowance, BanList
 from domain.capacity import Admission, Capacity
+from domain.dnc import DncList, Label
+from domain.node_bans import NodeBans
+from domain.offences import Offence
 from domain.presence import Contact, ContactKey, Presence
+from domain.tolls import Tolls
+from domain.windows import Starts, Window
 from events.base import Millis
 
-CAPACITY = "capacity.state.v1"
+CAPACITY = "capacity.state.v2"
 PRESENCE = "presence.state.v1"
-NAMES = (CAPACITY, PRESENCE)
+BANS = "bans.state.v1"
+DNC = "dnc.state.v1"
+NAMES = (CAPACITY, PRESENCE, BANS, DNC)
 
-_ADMISSIONS = TypeAdapter(list[Admission])
+_CAPACITY = TypeAdapter(tuple[list[Admission], list[tuple[Window, Starts]], Tolls])
 _PRESENCE = TypeAdapter(tuple[list[tuple[ContactKey, Contact]], list[tuple[ContactKey, Millis]]])
 
 
+class _Bans(NamedTuple):
+    last: list[tuple[Offence, Millis]]
+    nodes: dict[str, NodeBans]
+    own: dict[str, tuple[str, Millis]]
+    allowed: dict[str, Allowance]
+
+
+_BANS = TypeAdapter(_Bans)
+_DNC = TypeAdapter(tuple[list[Label], list[tuple[int, int]], dict[str, int]])
+
+
 def dump_capacity(state: Capacity) -> bytes:
-    return _ADMISSIONS.dump_json(list(state.open.values()))
+    return _CAPACITY.dump_json(
+        (list(state.open.values()), list(state.windows.items()), state.tolls)
+    )
 
 
 def load_capacity(data: bytes) -> Capacity:
-    return capacity.restored(_ADMISSIONS.validate_json(data))
+    admissions, counted, costly = _CAPACITY.validate_json(data)
+    return capacity.restored(admissions, dict(counted), costly)
+
+
+def dump_bans(state: BanList) -> bytes:
+    return _BANS.dump_json(_Bans(list(state.last.items()), state.nodes, state.own, state.allowed))
+
+
+def load_bans(data: bytes) -> BanList:
+    last, nodes, own, allowed = _BANS.validate_json(data)
+    return BanList(dict(last), nodes, own, allowed)
 
 
 def dump_presence(state: Presence) -> bytes:
@@ -34,3 +67,14 @@ def dump_presence(state: Presence) -> bytes:
 def load_presence(data: bytes) -> Presence:
     contacts, removed = _PRESENCE.validate_json(data)
     return presence.restored(dict(contacts), dict(removed))
+
+
+def dump_dnc(state: DncList) -> bytes:
+    """Labels that no number has any more are left out."""
+    places: dict[Label, int] = {}
+    numbers = [(n, places.setdefault(label, len(places))) for n, label in state.numbers.items()]
+    return _DNC.dump_json((list(places), numbers, state.imports))
+
+
+def load_dnc(data: bytes) -> DncList:
+    return dnc.restored(*_DNC.validate_json(data))

@@ -12,25 +12,29 @@ same batch sees them. If the append fails, everything it touched is forgotten an
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from commands import snapshots
 from commands.store import History, Numbered, Snapshot
-from domain import bans, call, capacity, directory, presence, resources
+from domain import bans, call, capacity, directory, dnc, presence, resources
+from domain.addresses import Ranges
 from domain.bans import BanList
 from domain.call import CallSession
 from domain.capacity import Capacity
+from domain.detection import RULES, Rule, Tally
 from domain.digest import Credential, NonceLedger
 from domain.directory import Directory
+from domain.dnc import DncList
 from domain.presence import Presence
 from domain.resources import Claim, Name
 from domain.routing import Office, Platform
 from events.bans import BansFact
-from events.base import AccountId, CallId, Fact, Millis, StreamName
+from events.base import PLATFORM, AccountId, CallId, Fact, Millis, StreamName
 from events.call import CallFact
 from events.capacity import CapacityFact
+from events.dnc import DncFact
 from events.presence import PresenceFact
 from events.resources import Changed, ClaimFact, Created, Deleted
 from events.webhooks import WebhookTested
@@ -39,6 +43,8 @@ S = TypeVar("S")
 K = TypeVar("K")
 V = TypeVar("V")
 
+MAX_DNC_NUMBERS = 2_000_000
+"""Numbers of do-not-call lists that are kept in memory, of all accounts together (150 MB)."""
 SNAPSHOT_EVERY = 1_000
 """Facts of a stream after which its state is saved (at least; more when the state is large)."""
 
@@ -52,6 +58,9 @@ class Options:
     media_uri: str
     answered_idle_ms: int
     """CAC_IDLE: how long an answered call may be silent before it counts as gone."""
+    ban_rules: Mapping[str, Rule] = field(default_factory=lambda: RULES)
+    spared: Ranges = field(default_factory=lambda: Ranges(()))
+    """Addresses that no rule of ours bans: those of our own nodes and proxies."""
 
 
 class Missing(Exception):
@@ -106,14 +115,26 @@ class Bounded(OrderedDict[K, V]):
 
 
 class World:
-    def __init__(self, options: Options, max_accounts: int, max_calls: int) -> None:
+    def __init__(
+        self,
+        options: Options,
+        max_accounts: int,
+        max_calls: int,
+        max_dnc_numbers: int = MAX_DNC_NUMBERS,
+    ) -> None:
         self.options = options
+        self._max_dnc_numbers = max_dnc_numbers
         self.now = Millis(0)
         """The time at which the current command is decided."""
         self._accounts: Bounded[AccountId, AccountStates] = Bounded(max_accounts)
         self._calls: Bounded[StreamName, Held[CallSession]] = Bounded(max_calls)
         self._claims: Bounded[StreamName, Held[Claim]] = Bounded(max_calls)
         self._bans: dict[StreamName, Held[BanList]] = {}
+        self.tally = Tally()
+        """Offences: a memory, like `NonceLedger`, of which nothing is durable."""
+        self.heard: dict[str, Millis] = {}
+        """Edge node → time of its latest snapshot of bans, which may have made no fact."""
+        self._dnc: OrderedDict[StreamName, Held[DncList]] = OrderedDict()
         self._webhooks: Bounded[StreamName, Held[None]] = Bounded(max_calls)
         self._distrusted: set[StreamName] = set()
 
@@ -171,6 +192,14 @@ class World:
             raise Missing(streams=[stream])
         return held.state
 
+    def dnc(self, account_id: AccountId) -> DncList:
+        stream = StreamName("dnc-" + account_id)
+        held = self._dnc.get(stream)
+        if held is None:
+            raise Missing(streams=[stream])
+        self._dnc.move_to_end(stream)
+        return held.state
+
     def webhook(self, stream: StreamName) -> None:
         """Such a stream has no state, but it has to be known how long it is."""
         if self._webhooks.used(stream) is None:
@@ -205,6 +234,8 @@ class World:
                 return _evolved(claim, resources.evolve_claim, fact)
             case BansFact():
                 return _evolved(self._bans[stream], bans.evolve, fact)
+            case DncFact():
+                return _evolved(self._dnc[stream], dnc.evolve, fact)
             case WebhookTested():
                 return _evolved(self._webhooks[stream], _unchanged, fact)
             case Created() | Changed() | Deleted():
@@ -242,13 +273,12 @@ class World:
             for fact in facts:
                 resources.evolve_claim(claim, fact)  # type: ignore[arg-type]
             self._claims[stream] = Held(claim, len(facts))
+        elif stream.startswith("dnc-"):
+            self._dnc[stream] = _folded(DncList(), history, snapshots.load_dnc, dnc.evolve)
         elif stream.startswith("webhook-"):
             self._webhooks[stream] = Held(None, len(facts))
         else:
-            ban_list = BanList()
-            for fact in facts:
-                bans.evolve(ban_list, fact)  # type: ignore[arg-type]
-            self._bans[stream] = Held(ban_list, len(facts))
+            self._bans[stream] = _folded(BanList(), history, snapshots.load_bans, bans.evolve)
 
     def has_account(self, account_id: AccountId) -> bool:
         return account_id in self._accounts
@@ -274,6 +304,8 @@ class World:
                 self._distrusted.add(stream)
             elif isinstance(fact, BansFact):
                 self._bans.pop(stream, None)
+            elif isinstance(fact, DncFact):
+                self._dnc.pop(stream, None)
             elif isinstance(fact, WebhookTested):
                 self._webhooks.pop(stream, None)
             else:
@@ -285,6 +317,8 @@ class World:
         self._calls.clear()
         self._claims.clear()
         self._bans.clear()
+        self._dnc.clear()
+        self.heard.clear()
         self._webhooks.clear()
         self._distrusted.clear()
 
@@ -294,8 +328,13 @@ class World:
         self._calls.trim()
         self._claims.trim()
         self._webhooks.trim()
+        while len(self._dnc) > 1 and self._dnc_numbers() > self._max_dnc_numbers:
+            self._dnc.popitem(last=False)
 
-    def due_snapshots(self, touched: Iterable[AccountId]) -> list[Snapshot]:
+    def _dnc_numbers(self) -> int:
+        return sum(len(held.state.numbers) for held in self._dnc.values())
+
+    def due_snapshots(self, touched: Collection[AccountId]) -> list[Snapshot]:
         """Snapshots worth saving now, of the accounts that a batch has touched."""
         found: list[Snapshot] = []
         for account_id in touched:
@@ -303,16 +342,27 @@ class World:
             if states is None:
                 continue
             channels, present = states.capacity, states.presence
-            if _is_due(channels, len(channels.state.open)):
+            if _is_due(channels, capacity.size_of):
                 stream = StreamName("capacity-" + account_id)
                 data = snapshots.dump_capacity(channels.state)
                 found.append(Snapshot(stream, channels.version, snapshots.CAPACITY, data))
                 channels.snapshot_version = channels.version
-            if _is_due(present, len(present.state.contacts)):
+            if _is_due(present, lambda state: len(state.contacts)):
                 stream = StreamName("presence-" + account_id)
                 data = snapshots.dump_presence(present.state)
                 found.append(Snapshot(stream, present.version, snapshots.PRESENCE, data))
                 present.snapshot_version = present.version
+        for account_id in touched:
+            stream = StreamName("dnc-" + account_id)
+            if (listed := self._dnc.get(stream)) and _is_due(listed, dnc.size_of):
+                data = snapshots.dump_dnc(listed.state)
+                found.append(Snapshot(stream, listed.version, snapshots.DNC, data))
+                listed.snapshot_version = listed.version
+        for stream, held in self._bans.items() if PLATFORM in touched else ():
+            if _is_due(held, bans.size_of):
+                data = snapshots.dump_bans(held.state)
+                found.append(Snapshot(stream, held.version, snapshots.BANS, data))
+                held.snapshot_version = held.version
         return found
 
 
@@ -338,5 +388,6 @@ def _folded(
     return held
 
 
-def _is_due(held: Held[S], size: int) -> bool:
-    return held.version - held.snapshot_version >= max(SNAPSHOT_EVERY, 2 * size)
+def _is_due(held: Held[S], size_of: Callable[[S], int]) -> bool:
+    since = held.version - held.snapshot_version
+    return since >= SNAPSHOT_EVERY and since >= 2 * size_of(held.state)

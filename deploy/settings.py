@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from domain.detection import rules_from
+
 PREFIX = "CALLPLANE_"
 SECRETS = frozenset({"admin_token", "secret_key", "nonce_secret"})
 """Never printed."""
@@ -22,6 +24,11 @@ SECRETS = frozenset({"admin_token", "secret_key", "nonce_secret"})
 def _networks(value: str) -> str:
     for part in filter(None, value.split(",")):
         ip_network(part.strip(), strict=False)
+    return value
+
+
+def _ban_rules(value: str) -> str:
+    rules_from(value)
     return value
 
 
@@ -74,6 +81,10 @@ class Settings(BaseModel):
     """Longest outbound call."""
     cac_idle_sec: int = Field(14_400, ge=60)
     """How long an answered call may be silent before its channels are released."""
+    ban_rules: Annotated[str, AfterValidator(_ban_rules)] = ""
+    """Own detection where it differs from the defaults, as NAME=COUNT/SECONDS:BAN_SECONDS,
+    comma-separated: auth_ip=20/60:3600, auth_user=30/600:900, unknown_number=10/60:3600,
+    scanner=1/60:86400. A count of 0 turns a rule off."""
     webhook_allow_cidrs: Networks = "127.0.0.0/8,::1/128"
     """Private networks that webhooks may go to in spite of the guard (development: loopback)."""
     webhook_retry_sec: float = Field(5.0, gt=0)

@@ -23,6 +23,8 @@ from nats.aio.client import Client
 from commands.loop import Loop
 from commands.world import Options, World
 from deploy.settings import Settings, made_secret
+from domain.addresses import Ranges
+from domain.detection import rules_from
 from domain.routing import Platform
 from events.base import Millis
 from gateways import metrics
@@ -32,8 +34,11 @@ from gateways.bus.client import Commander
 from gateways.bus.connection import PARTITIONS, connect, ensure_streams
 from gateways.bus.edge import EdgeBus
 from gateways.bus.leases import Leases
+from gateways.bus.nodes import Nodes
+from gateways.bus.ops import EdgeOps
 from gateways.bus.relay import Relay
 from gateways.bus.worker import Worker
+from gateways.dnc import Importer
 from gateways.edge.control import EdgeControl
 from gateways.edge.steering import Steering
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
@@ -45,6 +50,7 @@ from gateways.http.v1.app import api as public_api
 from gateways.http.v1.context import Context
 from gateways.locator import Locator
 from gateways.provisioning import Provisioner
+from gateways.security import Security
 from gateways.store.events import PgStore
 from gateways.store.projector import Projector
 from gateways.store.reader import Reader
@@ -77,6 +83,11 @@ def options(settings: Settings) -> Options:
         nonce_secret=made_secret(settings, "nonce_secret"),
         media_uri=settings.media_uri,
         answered_idle_ms=settings.cac_idle_sec * 1000,
+        ban_rules=rules_from(settings.ban_rules),
+        spared=Ranges(
+            str(one)
+            for one in (*networks(settings.node_cidrs), *networks(settings.trusted_proxies))
+        ),
     )
 
 
@@ -178,6 +189,9 @@ async def edge(settings: Settings, servers: Servers) -> None:
         reader = await stack.enter_async_context(reading(servers))
         commander = await stack.enter_async_context(commanding(client))
         locator = Locator(reader)
+        nodes = Nodes(client)
+        security = Security(commander, reader, nodes)
+        await EdgeOps(client, nodes).start()
         control = EdgeControl(
             commander,
             locator,
@@ -186,10 +200,11 @@ async def edge(settings: Settings, servers: Servers) -> None:
             Opened(vault(settings, reader)),
         )
         following = asyncio.create_task(locator.follow())
-        consuming = asyncio.create_task(EdgeBus(client, control).run())
+        consuming = asyncio.create_task(EdgeBus(client, control, security).run())
         await stack.enter_async_context(background(stop, following, consuming))
         plane = ControlPlane(
             edge=control,
+            security=security,
             commander=commander,
             locator=locator,
             reader=reader,
@@ -209,7 +224,10 @@ async def api(settings: Settings, servers: Servers) -> None:
         client = await stack.enter_async_context(bus(servers, "api"))
         reader = await stack.enter_async_context(reading(servers))
         commander = await stack.enter_async_context(commanding(client))
-        context = Context(commander, reader, provisioner(settings, commander, reader))
+        security = Security(commander, reader, Nodes(client))
+        provision = provisioner(settings, commander, reader)
+        importer = Importer(commander, reader)
+        context = Context(commander, reader, provision, security, importer)
         url = f"http://{settings.bind}:{settings.api_port}"
         app = public_api(context, _health(client, reader), url, settings.max_body_bytes)
         await serve(measured(app), settings.bind, settings.api_port, stop)

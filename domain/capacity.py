@@ -8,9 +8,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, assert_never
 
+from domain import tolls, windows
+from domain.tolls import Tolls
+from domain.windows import Windows
 from events.base import AccountId, CallId, Millis
 from events.call import Direction
-from events.capacity import ChannelsReleased, ChannelsTaken, Hold, ReleaseReason
+from events.capacity import (
+    ChannelsReleased,
+    ChannelsTaken,
+    Count,
+    Hold,
+    LimitExceeded,
+    ReleaseReason,
+    TollFraudSuspected,
+)
+
+CapacityFact = ChannelsTaken | ChannelsReleased | LimitExceeded | TollFraudSuspected
 
 
 class Limit(NamedTuple):
@@ -37,6 +50,7 @@ class Admission:
     to_number: str
     since: Millis
     holds: tuple[Hold, ...]
+    node_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -44,10 +58,24 @@ class Capacity:
     open: dict[CallId, Admission] = field(default_factory=dict)
     """In the order of admission."""
     holders: dict[Hold, set[CallId]] = field(default_factory=dict)
+    windows: Windows = field(default_factory=dict)
+    tolls: Tolls = field(default_factory=Tolls)
 
 
 def used(state: Capacity, hold: Hold) -> int:
     return len(state.holders.get(hold, ()))
+
+
+def size_of(state: Capacity) -> int:
+    """Open calls and counted starts: what a snapshot has to hold."""
+    return len(state.open) + sum(len(starts.at) for starts in state.windows.values())
+
+
+def is_lost(state: Capacity, call_id: CallId, node_id: str, ts: Millis) -> bool:
+    """Whether an open call of this node, which has no such call at `ts`, must be over: unless it
+    was admitted at that moment or later."""
+    admission = state.open.get(call_id)
+    return admission is not None and admission.node_id == node_id and admission.since < ts
 
 
 # Decisions
@@ -73,6 +101,9 @@ def take(
     to_number: str,
     holds: Sequence[Hold],
     now: Millis,
+    counts: Sequence[Count] = (),
+    node_id: str | None = None,
+    is_costly: bool = False,
 ) -> list[ChannelsTaken]:
     """Admit a call that `exhausted` found nothing against. A call is admitted once, and holds a
     channel once, whatever needs it (who calls himself, what goes back to its trunk)."""
@@ -83,6 +114,9 @@ def take(
             account_id=account_id,
             at=now,
             call_id=call_id,
+            counts=tuple(counts),
+            node_id=node_id,
+            is_costly=is_costly,
             direction=direction,
             from_number=from_number,
             to_number=to_number,
@@ -103,7 +137,7 @@ def release(
 # Evolve
 
 
-def evolve(state: Capacity, fact: ChannelsTaken | ChannelsReleased) -> Capacity:
+def evolve(state: Capacity, fact: CapacityFact) -> Capacity:
     match fact:
         case ChannelsTaken():
             state.open[fact.call_id] = Admission(
@@ -113,9 +147,14 @@ def evolve(state: Capacity, fact: ChannelsTaken | ChannelsReleased) -> Capacity:
                 fact.to_number,
                 fact.at,
                 fact.holds,
+                fact.node_id,
             )
             for hold in fact.holds:
                 state.holders.setdefault(hold, set()).add(fact.call_id)
+            if fact.counts:
+                windows.count(state.windows, fact.counts, fact.at)
+            if fact.is_costly:
+                tolls.add(state.tolls, fact.at)
         case ChannelsReleased():
             if admission := state.open.pop(fact.call_id, None):
                 for hold in dict.fromkeys(admission.holds):
@@ -123,6 +162,10 @@ def evolve(state: Capacity, fact: ChannelsTaken | ChannelsReleased) -> Capacity:
                     holders.discard(fact.call_id)
                     if not holders:
                         del state.holders[hold]
+        case TollFraudSuspected():
+            state.tolls.alarmed = True
+        case LimitExceeded():
+            pass  # the start that exceeded it is counted already
         case _:
             assert_never(fact)
     return state
@@ -131,9 +174,11 @@ def evolve(state: Capacity, fact: ChannelsTaken | ChannelsReleased) -> Capacity:
 # Fold
 
 
-def restored(admissions: Iterable[Admission]) -> Capacity:
-    """The state with exactly these open calls (a snapshot holds nothing else)."""
-    state = Capacity()
+def restored(
+    admissions: Iterable[Admission], counted: Windows | None = None, costly: Tolls | None = None
+) -> Capacity:
+    """The state with exactly these (a snapshot holds nothing else)."""
+    state = Capacity(windows=counted or {}, tolls=costly or Tolls())
     for admission in admissions:
         state.open[admission.call_id] = admission
         for hold in admission.holds:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, assert_never
 from events.base import Millis
 from events.resources import (
     Account,
+    CallLimit,
     Changed,
     Created,
     Deleted,
@@ -55,6 +56,7 @@ class Directory:
     """digits → id"""
     trunks: dict[str, SipTrunk] = field(default_factory=dict)
     routes: dict[str, OutboundRoute] = field(default_factory=dict)
+    limits: dict[str, CallLimit] = field(default_factory=dict)
 
 
 def body_of(state: Directory, id: str | None, kind: type[B]) -> B | None:
@@ -120,6 +122,8 @@ def put(state: Directory, row: Row) -> None:
             state.trunks[row.id] = row.body
         case OutboundRoute():
             state.routes[row.id] = row.body
+        case CallLimit():
+            state.limits[row.id] = row.body
 
 
 def _unlink(state: Directory, row: Row) -> None:
@@ -137,6 +141,8 @@ def _unlink(state: Directory, row: Row) -> None:
             state.trunks.pop(row.id, None)
         case OutboundRoute():
             state.routes.pop(row.id, None)
+        case CallLimit():
+            state.limits.pop(row.id, None)
 
 
 # Fold

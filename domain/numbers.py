@@ -61,3 +61,32 @@ def _is_complete(raw: str, country: str) -> bool:
 def is_emergency(raw: str, country: str) -> bool:
     """Whether `raw`, dialled exactly so in `country`, reaches an emergency service."""
     return bool(shortnumberinfo.is_emergency_number(raw, country))
+
+
+def from_list(raw: str, country: str) -> str | None:
+    """E.164 digits of a number as lists have it: national, or international with or without a plus.
+
+    Digits alone are national if there is such a number in the country, else international.
+    """
+    if not raw.isdecimal():
+        return normalise(raw, country)
+    for text in (raw, "+" + raw):
+        try:
+            number = phonenumbers.parse(text, country)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
+    return normalise(raw, country)
+
+
+@lru_cache(maxsize=65_536)
+def is_costly(number: str, country: str) -> bool:
+    """Whether a call to `number` (E.164 digits) leaves the country or goes to a premium service."""
+    try:
+        parsed = phonenumbers.parse("+" + number)
+    except phonenumbers.NumberParseException:
+        return False
+    if phonenumbers.region_code_for_number(parsed) != country:
+        return True
+    return bool(phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.PREMIUM_RATE)

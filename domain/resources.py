@@ -18,6 +18,7 @@ from events.resources import (
     CREATED,
     DELETED,
     KINDS,
+    CallLimit,
     Did,
     Extension,
     NameClaimed,
@@ -76,6 +77,9 @@ POINTERS: dict[str, dict[str, str]] = {
     "agent_queue_assignment": {"queue_id": "queue", "user_id": "sip_user"},
 }
 """Kind → member → kind of the row that it names."""
+
+SCOPES = {"user": "sip_user", "did": "did", "account": "account"}
+"""Scope of a call limit → kind of the row that its `scope_id` names."""
 
 
 # Decisions
@@ -233,7 +237,7 @@ def _check_unique(state: Directory, id: str, body: Resource) -> None:
 
 def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
     faults: list[Fault] = []
-    for member, wanted in POINTERS.get(kind, {}).items():
+    for member, wanted in _pointers(body):
         value = getattr(body, member)
         ids = value if isinstance(value, tuple) else (value,)
         missing = [id for id in ids if id and body_of(state, id, KINDS[wanted]) is None]
@@ -250,10 +254,17 @@ def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
         raise Invalid(f"the {kind} points to what does not exist", faults)
 
 
+def _pointers(body: Resource) -> Iterator[tuple[str, str]]:
+    """The members that name rows, and the kinds of these."""
+    yield from POINTERS.get(kind_of(body), {}).items()
+    if isinstance(body, CallLimit) and (wanted := SCOPES.get(body.scope_kind)):
+        yield "scope_id", wanted
+
+
 def _targets(body: Resource) -> Iterator[tuple[str, str]]:
     """The route targets of a body: prefix of the member's name, kind of target."""
     for member in type(body).model_fields:
-        if member.endswith("_kind") and (kind := getattr(body, member)):
+        if member.endswith("_kind") and member != "scope_kind" and (kind := getattr(body, member)):
             yield member.removesuffix("_kind"), kind
 
 
@@ -269,7 +280,7 @@ def _without_kind(body: Resource) -> Iterator[str]:
 def _pointing_to(state: Directory, kind: str, id: str) -> Iterable[tuple[str, str]]:
     """Row id and member of all that point to the row `id`."""
     for row in state.rows.values():
-        for member, wanted in POINTERS.get(kind_of(row.body), {}).items():
+        for member, wanted in _pointers(row.body):
             value = getattr(row.body, member)
             if wanted == kind and (value == id or (isinstance(value, tuple) and id in value)):
                 yield row.id, member
@@ -279,6 +290,8 @@ def _pointing_to(state: Directory, kind: str, id: str) -> Iterable[tuple[str, st
 
 
 def _is_required(body: Resource, member: str) -> bool:
+    if isinstance(body, CallLimit):
+        return True  # without its scope it would count everybody
     return type(body).model_fields[member].is_required()
 
 

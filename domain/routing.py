@@ -5,19 +5,21 @@ at stands in the path of the fact, so that "why did this call go there?" has one
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from domain import call, capacity, numbers, presence
+from domain import call, capacity, dnc, numbers, presence, tolls, windows
 from domain.call import CallSession
 from domain.capacity import Capacity, Limit
 from domain.directory import Directory, body_of
 from domain.directory import device_id as device_of_login
+from domain.dnc import DncList
 from domain.presence import Presence
+from domain.windows import Checked, Subjects
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import (
     CallRouted,
@@ -31,7 +33,7 @@ from events.call import (
     SendOut,
     Step,
 )
-from events.capacity import Dimension, Hold
+from events.capacity import Count, Dimension, Hold, LimitExceeded, TollFraudSuspected
 from events.resources import (
     Account,
     CallFlow,
@@ -81,6 +83,8 @@ class Office(NamedTuple):
     directory: Directory
     presence: Presence
     capacity: Capacity
+    dnc: DncList | None = None
+    """The numbers that must not be called; None: the account does not ask for that."""
 
 
 @dataclass(slots=True)
@@ -90,6 +94,7 @@ class _Walk:
     ask: RouteRequest
     office: Office
     platform: Platform
+    now: Millis
     path: list[Step] = field(default_factory=list)
     direction: Direction = Direction.UNKNOWN
     from_number: str = ""
@@ -101,6 +106,10 @@ class _Walk:
     """Kind and id of the route target to resolve."""
     vars: dict[str, str] = field(default_factory=dict)
     limits: list[Limit] = field(default_factory=list)
+    windows: list[Checked] = field(default_factory=list)
+    """The call limits that the call keeps to, or exceeds without being refused."""
+    is_costly: bool = False
+    suspicion: TollFraudSuspected | None = None
     emergency: bool = False
 
     @property
@@ -122,10 +131,14 @@ Policy = Callable[[_Walk], Directive | None]
 
 
 class Decision(NamedTuple):
-    """The fact, and the channels that go with it (none for a rejected or re-routed call)."""
+    """The fact, and the channels and counted starts that go with it (none for a rejected or
+    re-routed call)."""
 
     routed: CallRouted
     holds: tuple[Hold, ...]
+    counts: tuple[Count, ...] = ()
+    is_costly: bool = False
+    alarms: tuple[LimitExceeded | TollFraudSuspected, ...] = ()
 
 
 def digest_of(ask: RouteRequest) -> str:
@@ -155,7 +168,9 @@ def route(
     decision = decide(ask, request, session, office, platform, now)
     routed = decision.routed
     facts: list[Fact] = [*call.route(session, routed)]
-    if session.hops or isinstance(routed.directive, Reject) or call.ends(facts):
+    if isinstance(routed.directive, Reject):
+        return routed, [*facts, *decision.alarms]
+    if session.hops or call.ends(facts):
         return routed, facts
     taken = capacity.take(
         office.capacity,
@@ -166,8 +181,11 @@ def route(
         routed.to_number,
         decision.holds,
         now,
+        decision.counts,
+        ask.node_id,
+        decision.is_costly,
     )
-    return routed, [*facts, *taken]
+    return routed, [*facts, *taken, *(decision.alarms if taken else ())]
 
 
 def decide(
@@ -182,7 +200,7 @@ def decide(
 
     `request` is the digest of `ask`.
     """
-    walk = _Walk(ask, office, platform, from_number=ask.from_, to_number=ask.to)
+    walk = _Walk(ask, office, platform, now, from_number=ask.from_, to_number=ask.to)
     directive = _first_answer(walk, first=not session.hops)
     if len(session.hops) >= call.MAX_HOPS:
         directive = Reject(code=482, reason="Loop Detected")
@@ -208,6 +226,9 @@ def decide(
             path=tuple(walk.path),
         ),
         tuple(limit.hold for limit in walk.limits) if held else (),
+        tuple(Count(*one.window, one.limit.period_sec) for one in walk.windows) if held else (),
+        walk.is_costly and held,
+        tuple(_alarms(walk, held)),
     )
 
 
@@ -324,7 +345,18 @@ def _anonymous(walk: _Walk) -> Directive | None:
     return Reject(code=603, reason="Anonymity Disallowed")
 
 
-POLICIES: tuple[Policy, ...] = (_identify, _classify, _standing, _anonymous)
+def _do_not_call(walk: _Walk) -> Directive | None:
+    """Who must not be called is not called, if the account wants that of its outbound calls too."""
+    if walk.direction is not Direction.OUTBOUND or walk.emergency or walk.office.dnc is None:
+        return None
+    if not dnc.is_listed(walk.office.dnc, walk.to_number, walk.now):
+        walk.note("dnc", "clear", walk.to_number)
+        return None
+    walk.note("dnc", "listed", walk.to_number)
+    return Reject(code=403, reason="Do Not Call")
+
+
+POLICIES: tuple[Policy, ...] = (_identify, _classify, _standing, _anonymous, _do_not_call)
 
 
 # Targets: what the request leads to
@@ -604,9 +636,87 @@ def _admit(walk: _Walk, directive: Directive) -> Directive:
             in_use = capacity.used(walk.office.capacity, Hold(dimension, id))
             ceiling = "-" if maximum is None else maximum
             walk.note(f"limit:{dimension}", "free", f"{id} {in_use}/{ceiling}")
-        return directive
+        return _keep_to_windows(walk, directive)
     (dimension, id), maximum = full.limit
     walk.note(f"limit:{dimension}", "exhausted", f"{id} {full.used}/{maximum}")
     if dimension in (Dimension.DID, Dimension.USER):
         return Reject(code=486, reason="Busy Here")
     return Reject(code=503, reason="Channel Limit Reached", retry_after=RETRY_AFTER)
+
+
+def _keep_to_windows(walk: _Walk, directive: Directive) -> Directive:
+    """The call limits that match: a hard one refuses what is beyond, another one lets it pass."""
+    state = walk.office.capacity.windows
+    limits = walk.office.directory.limits.items()
+    for one in windows.check(state, limits, walk.direction, _subjects(walk, directive), walk.now):
+        (limit_id, scope_id), limit, used = one
+        outcome = ("exhausted" if limit.hard else "exceeded") if one.is_exceeded else "free"
+        usage = f"{limit_id} {scope_id} {used}/{limit.max_count} in {limit.period_sec} s"
+        walk.note(f"limit:{limit.scope_kind}_rate", outcome, usage)
+        if one.is_exceeded and limit.hard:
+            wait = windows.retry_after(state, one, walk.now)
+            return Reject(code=503, reason="Call Rate Limit Reached", retry_after=wait)
+        walk.windows.append(one)
+    return _look_at_tolls(walk, directive)
+
+
+def _look_at_tolls(walk: _Walk, directive: Directive) -> Directive:
+    """A sudden rate of costly calls is said or refused, as the account wants it."""
+    account, state = walk.account, walk.office.capacity.tolls
+    if walk.direction is not Direction.OUTBOUND or account is None or account.toll_fraud == "off":
+        return directive
+    if not numbers.is_costly(walk.to_number, walk.country):
+        return directive
+    walk.is_costly = True
+    count, usual = tolls.count(state, walk.now), tolls.usual(state, walk.now)
+    is_sudden = tolls.is_sudden(state, walk.now)
+    walk.note("tolls", "sudden" if is_sudden else "usual", f"{count}/{usual} in this hour")
+    if not is_sudden:
+        return directive
+    if not tolls.is_alarmed(state, walk.now):
+        walk.suspicion = TollFraudSuspected(
+            account_id=walk.office.account_id,
+            at=walk.now,
+            call_id=walk.ask.call_id,
+            number=walk.to_number,
+            count=count,
+            usual=usual,
+            action=account.toll_fraud,
+        )
+    if account.toll_fraud == "block":
+        return Reject(code=403, reason="Toll Fraud Suspected")
+    return directive
+
+
+def _subjects(walk: _Walk, directive: Directive) -> Subjects:
+    called = directive.user_id if isinstance(directive, ProxyToUser) else None
+    users = (walk.caller[0] if walk.caller else None, called)
+    outside = {Direction.INBOUND: walk.from_number, Direction.OUTBOUND: walk.to_number}
+    number = outside.get(walk.direction)
+    return Subjects(
+        account_id=walk.office.account_id,
+        users=tuple(dict.fromkeys(user for user in users if user)),
+        dids=(walk.did[0],) if walk.did else (),
+        numbers=(number,) if number else (),
+    )
+
+
+def _alarms(walk: _Walk, held: bool) -> Iterator[LimitExceeded | TollFraudSuspected]:
+    if held:
+        yield from (_exceeded(walk, one) for one in walk.windows if one.is_exceeded)
+    if walk.suspicion is not None:
+        yield walk.suspicion
+
+
+def _exceeded(walk: _Walk, one: Checked) -> LimitExceeded:
+    return LimitExceeded(
+        account_id=walk.office.account_id,
+        at=walk.now,
+        call_id=walk.ask.call_id,
+        limit_id=one.window.limit_id,
+        scope_kind=one.limit.scope_kind,
+        scope_id=one.window.scope_id,
+        used=one.used,
+        max_count=one.limit.max_count,
+        period_sec=one.limit.period_sec,
+    )

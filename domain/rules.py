@@ -49,6 +49,11 @@ def _e164(value: str, info: ValidationInfo) -> str:
     return number
 
 
+def _scope(value: str, info: ValidationInfo) -> str:
+    """The id of what a limit counts; a number in any form is one in E.164."""
+    return _e164(value, info) if info.data.get("scope_kind") == "number" else value
+
+
 def _network(value: str) -> str:
     return str(ip_network(value, strict=False))
 
@@ -132,6 +137,8 @@ class Account(resources.Account):
     voice_gender: Literal["male", "female"] = "male"
     did_default_dest_kind: DestKind | None = None
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
+    toll_fraud: Literal["off", "alert", "block"] = "alert"
+    dnc_outbound: Flag = 0
 
 
 class SipDomain(resources.SipDomain):
@@ -290,6 +297,19 @@ class Voicemail(resources.Voicemail):
     quota_mb: Count = 200
 
 
+class CallLimit(resources.CallLimit):
+    model_config = _STRICT
+    name: Text = ""
+    scope_kind: Literal["account", "user", "did", "number"]
+    scope_id: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_scope)] | None = (
+        None
+    )
+    direction: Literal["in", "out", "dialer", "any"] = "any"
+    period_sec: Annotated[int, Field(ge=1, le=31 * 86_400)]
+    max_count: Annotated[int, Field(ge=0, le=100_000)]
+    hard: Flag = 1
+
+
 class Webhook(resources.Webhook):
     model_config = _STRICT
     url: Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s@/]+(/\S*)?$")]
@@ -323,6 +343,7 @@ RULES: dict[str, type[Resource]] = {
     "voicemail": Voicemail,
     "webhook": Webhook,
     "api_key": ApiKey,
+    "call_limit": CallLimit,
 }
 
 

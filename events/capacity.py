@@ -29,10 +29,21 @@ class Hold(NamedTuple):
     id: str
 
 
+class Count(NamedTuple):
+    """A start of a call that counts in a sliding window (spec 02, call_limit)."""
+
+    limit_id: str
+    scope_id: str
+    """Whom the window is about: the account, a user, a DID or a number."""
+    period_sec: int
+
+
 class ReleaseReason(StrEnum):
     ENDED = "ended"
     IDLE = "idle"
     """No sign of life for longer than CAC_IDLE."""
+    LOST = "lost"
+    """Its edge node does not know it (any more)."""
     RESET = "reset"
     """An operator's reset."""
 
@@ -51,6 +62,12 @@ class ChannelsTaken(CapacityFact):
     from_number: str
     to_number: str
     holds: tuple[Hold, ...]
+    counts: tuple[Count, ...] = ()
+    """The sliding windows in which this start counts."""
+    node_id: str | None = None
+    """The edge node that asked where the call goes, and has it."""
+    is_costly: bool = False
+    """It goes abroad or to a premium number."""
 
 
 class ChannelsReleased(CapacityFact):
@@ -58,3 +75,28 @@ class ChannelsReleased(CapacityFact):
 
     call_id: CallId
     reason: ReleaseReason
+
+
+class LimitExceeded(CapacityFact):
+    """A call was admitted beyond a limit that is not hard."""
+
+    call_id: CallId
+    limit_id: str
+    scope_kind: str
+    scope_id: str
+    used: int
+    """Starts in the window before this one."""
+    max_count: int
+    period_sec: int
+
+
+class TollFraudSuspected(CapacityFact):
+    """More costly calls within an hour than the account's history explains (once an hour)."""
+
+    call_id: CallId
+    number: str
+    count: int
+    """Costly calls of this hour before this one."""
+    usual: int
+    action: str
+    """``alert``: the call was let through; ``block``: it was refused."""

@@ -4,7 +4,7 @@ The name's first part is the area, the second the fact, the third the version of
 publishes it as ``evt.<account>.<area>.<fact>`` (spec 13).
 """
 
-from events import bans, call, capacity, presence, resources, webhooks
+from events import bans, call, capacity, dnc, presence, resources, webhooks
 from events.base import Fact
 
 CATALOGUE: dict[str, type[Fact]] = {
@@ -17,12 +17,25 @@ CATALOGUE: dict[str, type[Fact]] = {
     "call.observed.v1": call.CallObserved,
     "capacity.taken.v1": capacity.ChannelsTaken,
     "capacity.released.v1": capacity.ChannelsReleased,
+    "capacity.limit_exceeded.v1": capacity.LimitExceeded,
+    "capacity.toll_fraud_suspected.v1": capacity.TollFraudSuspected,
     "presence.registered.v1": presence.ContactRegistered,
     "presence.refreshed.v1": presence.ContactRefreshed,
     "presence.removed.v1": presence.ContactRemoved,
     "presence.qualified.v1": presence.ContactQualified,
     "bans.auth_failed.v1": bans.AuthFailed,
     "bans.access_refused.v1": bans.AccessRefused,
+    "bans.observed.v1": bans.BanObserved,
+    "bans.expired.v1": bans.BanExpired,
+    "bans.imposed.v1": bans.BanImposed,
+    "bans.lifted.v1": bans.BanLifted,
+    "bans.range_allowed.v1": bans.RangeAllowed,
+    "bans.range_disallowed.v1": bans.RangeDisallowed,
+    "dnc.listed.v1": dnc.NumbersListed,
+    "dnc.unlisted.v1": dnc.NumbersUnlisted,
+    "dnc.import_started.v1": dnc.ImportStarted,
+    "dnc.import_advanced.v1": dnc.ImportAdvanced,
+    "dnc.import_finished.v1": dnc.ImportFinished,
     "webhooks.test_requested.v1": webhooks.WebhookTested,
     "resources.name_claimed.v1": resources.NameClaimed,
     "resources.name_released.v1": resources.NameReleased,

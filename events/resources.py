@@ -37,6 +37,10 @@ class Account(Resource):
     did_default_dest_xform: dict[str, str] | None = None
     currency: str = "USD"
     rate_plan_id: str | None = None
+    toll_fraud: str = "alert"
+    """What becomes of a sudden rate of calls to costly numbers: off, alert or block."""
+    dnc_outbound: int = 0
+    """1: outbound calls to numbers on the do-not-call list are refused."""
 
 
 class SipDomain(Resource):
@@ -208,6 +212,21 @@ class Voicemail(Resource):
     notify_email: str | None = None
 
 
+class CallLimit(Resource):
+    """At most `max_count` starts of matching calls in the last `period_sec` seconds (spec 06)."""
+
+    name: str = ""
+    scope_kind: str
+    scope_id: str | None = None
+    """The user, DID or number (E.164) that is counted. None: each one for itself; for the scope
+    `account` the account as a whole."""
+    direction: str = "any"
+    period_sec: int
+    max_count: int
+    hard: int = 1
+    """1: what is beyond is refused. 0: it is admitted, and said."""
+
+
 class Webhook(Resource):
     url: str
     events: tuple[str, ...] = ("*",)
@@ -244,6 +263,7 @@ KINDS: dict[str, type[Resource]] = {
     "voicemail": Voicemail,
     "webhook": Webhook,
     "api_key": ApiKey,
+    "call_limit": CallLimit,
 }
 
 R = TypeVar("R", bound=Resource)

@@ -18,6 +18,7 @@ PREFIXES = {
     "voicemail": "vm",
     "webhook": "wh",
     "api_key": "key",
+    "call_limit": "lim",
 }
 """Kind of row → prefix (spec 01)."""
 

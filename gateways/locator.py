@@ -17,6 +17,7 @@ from psycopg.rows import DictRow
 from commands.store import StoreDown
 from domain import numbers
 from events.base import AccountId
+from gateways.addresses import Network, lies_in, networks
 from gateways.store.reader import Reader
 from projections import directory
 
@@ -45,6 +46,8 @@ class Locator:
     domains: dict[str, AccountId] = field(default_factory=dict)
     keys: dict[str, dict[str, Known]] = field(default_factory=dict)
     """Prefix of an API key → id → row."""
+    trunks: dict[str, tuple[Network, ...]] = field(default_factory=dict)
+    """Trunk → the networks that its calls come from."""
     position: int = 0
     loaded: bool = False
     _looked_at: float = 0.0
@@ -96,6 +99,10 @@ class Locator:
         known = self.rows.get(id)
         return known.account_id if known and known.kind == kind else None
 
+    def is_trunk(self, address: str) -> bool:
+        """Whether calls of any account's trunk come from there."""
+        return any(lies_in(address, sources) for sources in self.trunks.values())
+
     def account_of_number(self, dialled: str, hint: AccountId | None) -> AccountId | None:
         """The owner of a number as it was dialled; `hint`: whose country to read it in."""
         user = numbers.user_part(dialled)
@@ -122,6 +129,8 @@ class Locator:
                 self.logins[body["auth_username"], body["realm"].lower()] = account_id
             case "sip_domain":
                 self.domains[body["domain"].lower()] = account_id
+            case "sip_trunk":
+                self.trunks[row["id"]] = networks(",".join(body["inbound_ips"]))
             case "api_key":
                 self.keys.setdefault(body["prefix"], {})[row["id"]] = known
 
@@ -134,5 +143,7 @@ class Locator:
                 self.logins.pop((body["auth_username"], body["realm"].lower()), None)
             case "sip_domain":
                 self.domains.pop(body["domain"].lower(), None)
+            case "sip_trunk":
+                self.trunks.pop(id, None)
             case "api_key":
                 self.keys.get(body["prefix"], {}).pop(id, None)

@@ -36,6 +36,7 @@ SECTIONS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "flows": ("call_flow", ("name",)),
     "extensions": ("extension", ("digits",)),
     "numbers": ("did", ("e164",)),
+    "limits": ("call_limit", ("name",)),
     "webhooks": ("webhook", ("url",)),
 }
 """Section → kind of its rows and what names one, in the order in which rows can be made."""

@@ -16,6 +16,7 @@ from uuid_utils import UUID
 
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import CallEnded, CallRouted
+from events.capacity import LimitExceeded, TollFraudSuspected
 from events.resources import Changed, Created, Deleted, Webhook
 from events.webhooks import WebhookTested
 from projections.base import Positioned, Projection, columns_of, unnest
@@ -150,6 +151,25 @@ def _announced(fact: Fact) -> Iterator[tuple[str, CallId | None, dict[str, Any]]
                     "queue_id": None,
                     "agent_id": None,
                     "ts": outcome.end_ts,
+                },
+            )
+        case LimitExceeded():
+            members = {"callId": fact.call_id, "ts": fact.at}
+            members |= fact.model_dump(mode="json", exclude={"account_id", "at", "call_id"})
+            yield "limit.exceeded", fact.call_id, members
+        case TollFraudSuspected():
+            yield (
+                "limit.exceeded",
+                fact.call_id,
+                {
+                    "callId": fact.call_id,
+                    "ts": fact.at,
+                    "limit_id": "toll_fraud",
+                    "scope_kind": "account",
+                    "scope_id": fact.account_id,
+                    "used": fact.count,
+                    "max_count": fact.usual,
+                    "period_sec": 3_600,
                 },
             )
         case WebhookTested():

@@ -24,7 +24,7 @@ from events.call import (
     RunFlow,
     SendOut,
 )
-from events.capacity import ChannelsReleased, ChannelsTaken
+from events.capacity import ChannelsReleased, ChannelsTaken, LimitExceeded, TollFraudSuspected
 from projections.base import Positioned, Projection
 
 
@@ -61,6 +61,8 @@ _CONCERNS_A_CALL = (
     CallObserved,
     ChannelsTaken,
     ChannelsReleased,
+    LimitExceeded,
+    TollFraudSuspected,
 )
 
 
@@ -146,6 +148,28 @@ def _steps_of(fact: Fact) -> list[dict[str, Any]]:
                     "detail": {"reason": fact.reason.value},
                 }
             ]
+        case LimitExceeded():
+            return [
+                {
+                    "ts": fact.at,
+                    "source": "cac",
+                    "kind": "limit_exceeded",
+                    "title": f"Limit {fact.limit_id} exceeded: {fact.used}/{fact.max_count}",
+                    "detail": {"scope": fact.scope_kind, "scope_id": fact.scope_id},
+                    "outcome": "exceeded",
+                }
+            ]
+        case TollFraudSuspected():
+            return [
+                {
+                    "ts": fact.at,
+                    "source": "cac",
+                    "kind": "toll_fraud",
+                    "title": f"Toll fraud suspected: {fact.count} costly calls in an hour",
+                    "detail": {"usual": fact.usual, "action": fact.action},
+                    "outcome": "sudden",
+                }
+            ]
     return []
 
 
@@ -157,7 +181,9 @@ def _route_steps(fact: CallRouted) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {
             "ts": fact.at,
-            "source": "cac" if policy.startswith("limit:") or policy == "admission" else "route",
+            "source": "cac"
+            if policy.startswith("limit:") or policy in ("admission", "tolls")
+            else "route",
             "kind": policy,
             "title": f"{policy}: {outcome}",
             "detail": {"what": detail} if detail else {},

@@ -1,5 +1,6 @@
 """`cac`: channels in use."""
 
+import time
 from typing import Any
 
 import typer
@@ -29,13 +30,17 @@ def show(account: str = Account, json: bool = Json) -> None:
         if not rows:
             raise NotFound(f"no account {account}")
         calls = await reader.query(lambda cursor: channels.open_calls(cursor, account_id))
-        return usage(account_id, calls, rows)
+        now = int(time.time() * 1000)
+        counted = await reader.query(lambda cursor: channels.windows(cursor, account_id, now))
+        return usage(account_id, calls, rows, counted)
 
     found = with_reader(work)
     if json:
         say(found, True)
     else:
         table(found["counters"], ["dimension", "id", "used", "limit"])
+        if found["windows"]:
+            table(found["windows"], ["limit_id", "scope_id", "used", "max", "resets_at"])
         columns = ["callId", "direction", "from", "to", "state"]
         table(found["calls"], columns, f"{len(found['calls'])} open call(s)")
 

@@ -1,9 +1,10 @@
 """Edge nodes on the bus: events from JetStream, questions by request-reply (spec 13).
 
-`edge.<node>.event.<type>` is the same as POST /presence/event, `edge.<node>.req.<auth|route>` the
-same as POST /auth and /route. An event is acknowledged after its effect is durable. What can
-never succeed goes to `dlq.<subject>` with the reason and is acknowledged too, so that it blocks
-nobody and is not sent for ever; what cannot succeed now (no worker, no store) is asked for again.
+`edge.<node>.event.<type>` is the same as POST /presence/event,
+`edge.<node>.req.<auth|route|report>` the same as POST /auth, /route and /security/report. An event
+is acknowledged after its effect is durable. What can never succeed goes to `dlq.<subject>` with the
+reason and is acknowledged too, so that it blocks nobody and is not sent for ever; what cannot
+succeed now (no worker, no store) is asked for again.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from gateways import metrics
 from gateways.bus.connection import EDGE
 from gateways.edge.control import EdgeControl, decode_json
 from gateways.problems import body_of
+from gateways.security import Security
 
 log = logging.getLogger("callplane.edge")
 
@@ -33,10 +35,11 @@ RETRY_DELAY = 1.0
 
 
 class EdgeBus:
-    def __init__(self, client: Client, control: EdgeControl) -> None:
+    def __init__(self, client: Client, control: EdgeControl, security: Security) -> None:
         self._client = client
         self._jetstream: JetStreamContext = client.jetstream()
         self._control = control
+        self._security = security
         self._answering: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -103,6 +106,8 @@ class EdgeBus:
                 answer = await self._control.route(body, node)
             elif kind == "auth":
                 answer = await self._control.auth(body, node)
+            elif kind == "report":
+                answer = await self._security.report(body, node)
             else:
                 return
         except Refusal as refusal:

@@ -9,20 +9,22 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
 
-from commands.bans import ReportFailedAuth
-from commands.call import ReportDialog, RouteCall
-from commands.message import Command
+from commands.bans import ReportFailedAuth, ReportOffence
+from commands.call import EndLostCalls, ReportDialog, RouteCall
+from commands.message import CallIdField, Command, Printable, Timestamp
 from commands.presence import ReportContact, VerifyDigest
-from domain import digest
+from domain import detection, digest
 from domain.errors import Fault, Invalid, Refusal
 from domain.rules import faults_of
-from events.base import PLATFORM, AccountId
+from events.base import PLATFORM, AccountId, Millis
 from gateways.bus.client import Commander
 from gateways.edge.steering import Steering
 from gateways.locator import Locator
@@ -31,9 +33,22 @@ from gateways.store.secrets import Opened
 log = logging.getLogger("callplane.edge")
 
 Body = Mapping[str, Any]
-C = TypeVar("C", bound=Command)
+C = TypeVar("C", bound=BaseModel)
+M = TypeVar("M", bound=Command)
 
 MAX_BATCH = 500
+MAX_LOST = 200
+"""Lost calls in one command: their sessions may have to be loaded first."""
+
+
+class NodeSnapshot(BaseModel):
+    """An edge node's live calls, all of them."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
+
+    call_ids: list[CallIdField] = Field(max_length=200_000)
+    node_id: Printable | None = None
+    ts: Timestamp
 
 
 class EdgeControl:
@@ -68,6 +83,7 @@ class EdgeControl:
         """`{ok: 1, …}` or `{ok: 0, reason, nonce}`; a refusal is reported to the defence."""
         command = read(VerifyDigest, body)
         source = _source_of(body) or peer
+        self._look_at(body)
         account_id = self._locator.account_of_login(command.username, command.realm)
         if account_id is None:
             await self._locator.look_again()
@@ -90,10 +106,22 @@ class EdgeControl:
             )
         )
 
+    def _look_at(self, body: Body) -> None:
+        """An attack tool that does not hide its name is an offence by itself."""
+        agent, source = body.get("userAgent"), body.get("src_ip") or body.get("srcIp")
+        if isinstance(agent, str) and isinstance(source, str) and detection.is_scanner(agent):
+            self._report_offence("scanner", source, agent)
+
+    def _report_offence(self, rule: str, source: str, detail: str) -> None:
+        with suppress(ValidationError):  # what names no address offends nobody
+            seen = "".join(char if char.isprintable() else "?" for char in detail)[:255]
+            self._commander.tell(ReportOffence(ip=source, rule=rule, detail=seen))
+
     # POST /route
 
     async def route(self, body: Body, node_id: str) -> dict[str, Any]:
         command = read(RouteCall, body)
+        self._look_at(body)
         account_id = self._account_to_route(command)
         if account_id is None:
             await self._locator.look_again()
@@ -101,6 +129,8 @@ class EdgeControl:
         self._steering.expect(command.call_id, account_id)
         update = {"account_id": account_id, "node_id": command.node_id or node_id}
         reply = await self._commander.ask(command.model_copy(update=update))
+        if reply.body.pop("scan", 0) and not self._locator.is_trunk(command.src_ip or ""):
+            self._report_offence("unknown_number", command.src_ip or "", command.to)
         for gateway in reply.body["rtjson"].get("gateways", ()):
             await self._reveal(gateway)
         return reply.body
@@ -158,6 +188,10 @@ class EdgeControl:
         match body.get("type"):
             case "register":
                 return await self._contact(body, node_id)
+            case "snapshot":
+                return await self._snapshot(body, node_id)
+            case "dialog" if body.get("event") == "snapshot":
+                return await self._snapshot(body, node_id)
             case "dialog":
                 return await self._dialog(body)
             case other:
@@ -193,6 +227,21 @@ class EdgeControl:
             reply = await self._commander.ask(_addressed(command, moved))
         return {"ok": reply.body["ok"]}
 
+    async def _snapshot(self, body: Body, node_id: str) -> dict[str, Any]:
+        """What the node should have and does not list is over. A node whose clock is fast does not
+        speak of the future: a call that is being routed right now stays."""
+        snapshot = read(NodeSnapshot, _timed(body))
+        node, ts = snapshot.node_id or node_id, Millis(min(snapshot.ts, int(time.time() * 1000)))
+        lost = await self._steering.lost_calls(node, ts, snapshot.call_ids)
+        released = 0
+        for account_id, call_ids in lost.items():
+            for start in range(0, len(call_ids), MAX_LOST):
+                some = tuple(call_ids[start : start + MAX_LOST])
+                command = EndLostCalls(account_id=account_id, node_id=node, ts=ts, call_ids=some)
+                reply = await self._commander.ask(command)
+                released += reply.body["released"]
+        return {"ok": 1, "released": released}
+
 
 def read(kind: type[C], body: Body) -> C:
     """The command that a body asks for, or Invalid with a fault per bad member."""
@@ -214,7 +263,7 @@ def _source_of(body: Body) -> str | None:
     return None
 
 
-def _addressed(command: C, account_id: AccountId) -> C:
+def _addressed(command: M, account_id: AccountId) -> M:
     return command.model_copy(update={"account_id": account_id})
 
 

@@ -1,9 +1,11 @@
 """Which account does a call belong to? For events that carry only the call's id.
 
-Known from the route request that came through this gateway; otherwise the store knows.
+Known from the route request that came through this gateway; otherwise the store knows. And the
+other way round: which calls does an edge node have?
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import orjson
 from psycopg import Cursor
@@ -11,6 +13,7 @@ from psycopg.rows import DictRow
 
 from events.base import AccountId, CallId
 from gateways.store.reader import Reader
+from projections import channels
 
 REMEMBERED = 200_000
 """Calls; about 20 MB."""
@@ -39,6 +42,19 @@ class Steering:
             if known is not None:
                 self.learn(call_id, known)
         return known
+
+    async def lost_calls(
+        self, node_id: str, ts: int, listed: Sequence[CallId]
+    ) -> dict[AccountId, list[CallId]]:
+        """The calls by account that are open at the node as of `ts`, but that it does not list."""
+        await self._reader.caught_up("channels")
+        rows = await self._reader.query(
+            lambda cursor: channels.open_at_node(cursor, node_id, ts, listed)
+        )
+        found: dict[AccountId, list[CallId]] = {}
+        for row in rows:
+            found.setdefault(AccountId(row["account_id"]), []).append(CallId(row["call_id"]))
+        return found
 
 
 def _first_owner(cursor: Cursor[DictRow], call_id: CallId) -> AccountId | None:

@@ -32,6 +32,8 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 TEXT = "text/plain; charset=utf-8"
 NDJSON = "application/x-ndjson"
+NESTED = frozenset({"events", "callIds", "bans"})
+"""Members that are lists."""
 
 
 @dataclass(slots=True)
@@ -228,11 +230,11 @@ def _pairs(data: bytes) -> list[tuple[str, str]]:
 
 
 def _form(data: bytes) -> dict[str, Any]:
-    """A form as a mapping; `events`, the only member that is not flat, is JSON inside."""
+    """A form as a mapping; a member that is not flat is JSON inside."""
     body: dict[str, Any] = dict(_pairs(data))
-    if "events" in body:
+    for name in NESTED & body.keys():
         try:
-            body["events"] = orjson.loads(body["events"])
+            body[name] = orjson.loads(body[name])
         except orjson.JSONDecodeError:
-            raise Invalid("the form is not valid", [Fault("/events", "is not JSON")]) from None
+            raise Invalid("the form is not valid", [Fault(f"/{name}", "is not JSON")]) from None
     return body

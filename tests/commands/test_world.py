@@ -19,6 +19,7 @@ from events.bans import AccessRefused
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis, StreamName
 from events.call import CallDialogStarted, Direction
 from events.capacity import ChannelsReleased, ChannelsTaken, Dimension, Hold, ReleaseReason
+from events.dnc import Entry, NumbersListed
 from events.presence import ContactRefreshed
 from events.webhooks import WebhookTested
 from tests.domain.calls import routed
@@ -400,3 +401,61 @@ def test_a_loaded_snapshot_counts_as_saved() -> None:
 
 def test_an_account_that_is_not_in_memory_has_nothing_to_save() -> None:
     assert _world().due_snapshots([ACCOUNT]) == []
+
+
+# Do-not-call lists and bans
+
+
+def _dnc(account_id: AccountId, *numbers: str) -> NumbersListed:
+    entries = tuple(Entry(number) for number in numbers)
+    return NumbersListed(account_id=account_id, at=NOW, entries=entries, by="key_1")
+
+
+def test_a_do_not_call_list_is_loaded_when_asked_for_and_forgotten_when_it_did_not_come_true() -> (
+    None
+):
+    made, stream = _world(), StreamName(f"dnc-{ACCOUNT}")
+    with pytest.raises(Missing) as missing:
+        made.dnc(ACCOUNT)
+    assert missing.value.streams == [stream]
+    made.put_stream(stream, History(None, [_dnc(ACCOUNT, "14155550100")]))
+    decided = made.apply([_dnc(ACCOUNT, "14155550101")])
+    assert [numbered.version for numbered in decided] == [2]
+    assert len(made.dnc(ACCOUNT).numbers) == 2
+    made.forget(decided)
+    with pytest.raises(Missing):
+        made.dnc(ACCOUNT)
+
+
+def test_the_list_that_was_not_used_for_longest_goes_first_but_the_last_one_stays() -> None:
+    made = World(Options(Platform(), "secret", "sip:media", 0), 10, 10, max_dnc_numbers=3)
+    for account_id in (ACCOUNT, OTHER_ACCOUNT):
+        history = History(None, [_dnc(account_id, "14155550100", "14155550101")])
+        made.put_stream(StreamName(f"dnc-{account_id}"), history)
+    made.dnc(ACCOUNT)
+    made.trim()
+    with pytest.raises(Missing):
+        made.dnc(OTHER_ACCOUNT)
+    made.apply([_dnc(ACCOUNT, *(f"141555502{number:02d}" for number in range(10)))])
+    made.trim()
+    assert len(made.dnc(ACCOUNT).numbers) == 12
+
+
+def test_states_of_long_streams_come_back_from_their_snapshots() -> None:
+    made, stream = _world(), StreamName(f"dnc-{ACCOUNT}")
+    for number in range(SNAPSHOT_EVERY):
+        listed, refused = _dnc(ACCOUNT, "14155550100"), REFUSED
+        if number == 0:
+            made.put_stream(stream, EMPTY)
+            made.put_stream(BANS, EMPTY)
+        made.apply([listed, refused.model_copy(update={"path": f"/{number % 7}"})])
+    saved = {one.stream: one for one in made.due_snapshots({ACCOUNT, PLATFORM})}
+    assert set(saved) == {stream, BANS}
+    assert made.due_snapshots({ACCOUNT, PLATFORM}) == []
+    again = _world()
+    for name, snapshot in saved.items():
+        again.put_stream(name, History(snapshot, []))
+    assert again.dnc(ACCOUNT) == made.dnc(ACCOUNT)
+    assert again.bans("default") == made.bans("default")
+    (next_one,) = again.apply([_dnc(ACCOUNT, "14155550102")])
+    assert next_one.version == SNAPSHOT_EVERY + 1

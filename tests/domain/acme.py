@@ -6,12 +6,13 @@ from typing import Any
 from domain import call, capacity, presence, resources, routing
 from domain.call import CallSession
 from domain.capacity import Capacity
+from domain.dnc import DncList
 from domain.presence import ContactKey, Presence
 from domain.resources import Author
 from domain.routing import Office, Platform, RouteRequest
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import CallRouted, Direction, Directive, Reject
-from events.capacity import ChannelsReleased, ChannelsTaken, Hold
+from events.capacity import ChannelsReleased, ChannelsTaken, Hold, LimitExceeded, TollFraudSuspected
 from events.presence import ContactRegistered
 from events.resources import DELETED
 from tests.support.given import ACCOUNT, CONFIGURATION, NOW, Configuration
@@ -38,6 +39,7 @@ class Acme:
         self.rows = Configuration()
         self.presence = Presence()
         self.capacity = Capacity()
+        self.dnc: DncList | None = None
         self.sessions: dict[CallId, CallSession] = {}
         self.add("account", ACCOUNT, name="Acme", **account)
 
@@ -137,13 +139,13 @@ class Acme:
         self, ask: RouteRequest, account_id: AccountId = ACCOUNT
     ) -> tuple[CallRouted | None, list[Fact]]:
         session = self.sessions.setdefault(ask.call_id, CallSession(ask.call_id))
-        office = Office(account_id, self.rows.directory, self.presence, self.capacity)
+        office = Office(account_id, self.rows.directory, self.presence, self.capacity, self.dnc)
         return routing.route(ask, session, office, self.platform, self.now)
 
     def apply(self, facts: list[Fact]) -> None:
         for fact in facts:
             match fact:
-                case ChannelsTaken() | ChannelsReleased():
+                case ChannelsTaken() | ChannelsReleased() | LimitExceeded() | TollFraudSuspected():
                     capacity.evolve(self.capacity, fact)
                 case _:
                     call.evolve(self.sessions[CallId(fact.stream[5:])], fact)  # type: ignore[arg-type]

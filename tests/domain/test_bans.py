@@ -3,7 +3,8 @@
 import pytest
 
 from domain import bans
-from domain.bans import QUIET, REMEMBERED, BanList
+from domain.bans import BanList
+from domain.offences import QUIET, RECORDED, REMEMBERED, Offence
 from events.bans import AccessRefused, AuthFailed
 from events.base import PLATFORM, Millis
 from tests.support.given import BANS, NOW, given
@@ -74,5 +75,15 @@ def test_beyond_its_memory_the_oldest_offence_is_forgotten() -> None:
     bans.evolve(state, _refused("/0", at=Millis(NOW + QUIET)))
     bans.evolve(state, _refused("/new"))
     assert len(state.last) == REMEMBERED
-    assert bans.refuse_access(state, IP, "/1", 403, NOW) != []
+    assert Offence(IP, "/1") not in state.last
     assert bans.refuse_access(state, IP, "/0", 403, Millis(NOW + QUIET)) == []
+
+
+def test_a_flood_of_different_offences_is_recorded_up_to_a_point_and_then_again() -> None:
+    state, recorded = BanList(), 0
+    for number in range(2 * RECORDED):
+        for fact in _fail(state, username=f"guess-{number}", now=Millis(NOW + number % 100)):
+            bans.evolve(state, fact)
+            recorded += 1
+    assert recorded == RECORDED
+    assert _fail(state, username="one more", now=Millis(NOW + QUIET + 100)) != []

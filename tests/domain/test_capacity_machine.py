@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from commands import snapshots
 from domain import capacity
 from domain.capacity import Capacity, Limit
 from events.base import CallId, Millis
@@ -63,7 +64,7 @@ class Channels(RuleBasedStateMachine):
 
     @rule()
     def load_from_a_snapshot(self) -> None:
-        self.state = capacity.restored(self.state.open.values())
+        self.state = snapshots.load_capacity(snapshots.dump_capacity(self.state))
 
     @invariant()
     def a_counter_is_the_number_of_its_holders(self) -> None:

@@ -35,7 +35,7 @@ TARGETS_OF = [
     (kind, member.removesuffix("_kind"))
     for kind, body in KINDS.items()
     for member in body.model_fields
-    if member.endswith("_kind")
+    if member.endswith("_kind") and member != "scope_kind"
 ]
 """Every member that holds a route target."""
 ALL = [fact for _, fact in ROWS.values()]

@@ -26,6 +26,7 @@ MAKE: dict[str, dict[str, Any]] = {
     "agent_queue_assignment": {"queue_id": "q_1", "user_id": "us_1"},
     "call_flow": {"name": "Main", "start": "a", "nodes": [], "edges": []},
     "voicemail": {},
+    "call_limit": {"scope_kind": "account", "period_sec": 60, "max_count": 3},
     "webhook": {"url": "https://hooks.example/in", "secret_ref": "secret_1"},
     "api_key": {"name": "CRM", "kind": "sk", "prefix": "sk_1", "sha256": "0", "scopes": ["*"]},
 }

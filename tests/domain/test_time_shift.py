@@ -77,6 +77,9 @@ def _channels(calls: Sequence[tuple[str, int]], start: int) -> list[Fact]:
     """Calls to a number that has two channels, decided with everything around them."""
     acme, facts = Acme(now=Millis(start)), list[Fact]()
     acme.add_did("user", acme.add_user("1001"), max_channels=2)
+    limit = {"scope_kind": "did", "period_sec": 1_800}
+    acme.add("call_limit", "lim_1", **limit, max_count=3)
+    acme.add("call_limit", "lim_2", **limit, max_count=1, hard=0)
     for number, (kind, after) in enumerate(calls):
         acme.now = Millis(start + after)
         made: list[Fact] = []
@@ -122,4 +125,4 @@ def test_the_histories_that_are_compared_are_not_empty() -> None:
     assert len(_call([(kind, 1_000) for kind in steps], NOW)) == 6
     events = [("register", 0), ("silent", 1), ("remove", 2), ("register", 3), ("expire", 10**6)]
     assert len(_contact(events, NOW)) == 5
-    assert len(_channels([("route", 0), ("route", 1), ("route", 2), ("end", 3)], NOW)) == 7
+    assert len(_channels([("route", 0), ("route", 1), ("route", 2), ("end", 3)], NOW)) == 8

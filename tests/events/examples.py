@@ -3,7 +3,16 @@ the store."""
 
 from typing import Any
 
-from events.bans import AccessRefused, AuthFailed
+from events.bans import (
+    AccessRefused,
+    AuthFailed,
+    BanExpired,
+    BanImposed,
+    BanLifted,
+    BanObserved,
+    RangeAllowed,
+    RangeDisallowed,
+)
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis
 from events.call import (
     CallAnswered,
@@ -26,7 +35,25 @@ from events.call import (
     SendOut,
     Step,
 )
-from events.capacity import ChannelsReleased, ChannelsTaken, Dimension, Hold, ReleaseReason
+from events.capacity import (
+    ChannelsReleased,
+    ChannelsTaken,
+    Count,
+    Dimension,
+    Hold,
+    LimitExceeded,
+    ReleaseReason,
+    TollFraudSuspected,
+)
+from events.dnc import (
+    Entry,
+    ImportAdvanced,
+    ImportFinished,
+    ImportStarted,
+    NumbersListed,
+    NumbersUnlisted,
+    RejectedLine,
+)
 from events.presence import (
     ContactQualified,
     ContactRefreshed,
@@ -42,6 +69,7 @@ from events.resources import (
     AgentQueueAssignment,
     ApiKey,
     CallFlow,
+    CallLimit,
     Did,
     Extension,
     FlowEdge,
@@ -74,6 +102,9 @@ _ABOUT_CONTACT: dict[str, Any] = {
     "contact": "sip:1001@192.0.2.1:5060",
     "ts": Millis(1_794_999_999_000),
 }
+_ABOUT_BAN: dict[str, Any] = {"account_id": PLATFORM, "at": _NOW, "ip": "203.0.113.9"}
+_ABOUT_LIST: dict[str, Any] = {"account_id": _ACCOUNT, "at": _NOW}
+_ENTRY = Entry("14155551234", "asked for it", "crm", 1_800_000_000)
 _ABOUT_NAME: dict[str, Any] = {
     "account_id": _ACCOUNT,
     "at": _NOW,
@@ -153,6 +184,7 @@ _ROWS: dict[str, Resource] = {
     ),
     "voicemail": Voicemail(),
     "webhook": Webhook(url="https://hooks.example/in", secret_ref="secret_1"),
+    "call_limit": CallLimit(scope_kind="user", scope_id="us_1", period_sec=60, max_count=3),
     "api_key": ApiKey(
         name="CRM", kind="sk", prefix="sk_abcd", sha256="0" * 64, scopes=("cdr", "agents")
     ),
@@ -196,6 +228,19 @@ EXAMPLES: list[Fact] = [
         from_number="1001",
         to_number="4930123456",
         holds=tuple(Hold(dimension, f"{dimension}_1") for dimension in Dimension),
+        counts=(Count("lim_1", "us_1", 60),),
+        node_id="edge-1",
+        is_costly=True,
+    ),
+    TollFraudSuspected(**_ABOUT_CALL, number="4930123456", count=20, usual=20, action="block"),
+    LimitExceeded(
+        **_ABOUT_CALL,
+        limit_id="lim_1",
+        scope_kind="user",
+        scope_id="us_1",
+        used=3,
+        max_count=3,
+        period_sec=60,
     ),
     ChannelsReleased(**_ABOUT_CALL, reason=ReleaseReason.IDLE),
     ContactRegistered(
@@ -217,6 +262,41 @@ EXAMPLES: list[Fact] = [
         reason="bad_response",
     ),
     AccessRefused(account_id=PLATFORM, at=_NOW, ip="203.0.113.9", path="/route", status=403),
+    BanObserved(
+        **_ABOUT_BAN,
+        node_id="edge-1",
+        ts=_NOW,
+        reason="too many failures",
+        jail="sip",
+        hits=12,
+        first_seen=Millis(_NOW - 1_000),
+        expires_at=Millis(_NOW + 600_000),
+        user_agent="friendly-scanner",
+        country="FR",
+    ),
+    BanExpired(**_ABOUT_BAN, node_id="edge-1", ts=_NOW),
+    BanImposed(
+        **_ABOUT_BAN,
+        rule="auth_ip",
+        hits=20,
+        expires_at=Millis(_NOW + 3_600_000),
+        detail="1001@acme.example",
+    ),
+    BanLifted(**_ABOUT_BAN, by="key_1"),
+    RangeAllowed(**_ABOUT_BAN, by="key_1", note="office", expires_at=Millis(_NOW + 60_000)),
+    RangeDisallowed(**_ABOUT_BAN, by="key_1"),
+    NumbersListed(**_ABOUT_LIST, entries=(_ENTRY, Entry("4930123456")), by="key_1"),
+    NumbersUnlisted(**_ABOUT_LIST, numbers=("14155551234",), by="key_1"),
+    ImportStarted(**_ABOUT_LIST, import_id="imp_1", by="key_1", lines=3),
+    ImportAdvanced(
+        **_ABOUT_LIST,
+        import_id="imp_1",
+        by="key_1",
+        lines=3,
+        entries=(_ENTRY,),
+        rejected=(RejectedLine(3, "nobody", "not a telephone number"),),
+    ),
+    ImportFinished(**_ABOUT_LIST, import_id="imp_1"),
     WebhookTested(account_id=_ACCOUNT, at=_NOW, webhook_id="wh_1"),
     NameClaimed(**_ABOUT_NAME),
     NameReleased(**_ABOUT_NAME),

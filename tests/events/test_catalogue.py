@@ -14,6 +14,7 @@ STREAMS = {
     "capacity": "capacity-acc_1",
     "presence": "presence-acc_1",
     "bans": "bans-default",
+    "dnc": "dnc-acc_1",
     "webhooks": "webhook-wh_1",
 }
 """Area → stream of its examples (resources have a stream per row and per name)."""

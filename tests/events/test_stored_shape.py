@@ -32,7 +32,7 @@ WORDS: dict[type[StrEnum], set[str]] = {
     Direction: {"inbound", "outbound", "internal", "unknown"},
     Disposition: {"answered", "no_answer", "busy", "failed", "rejected", "abandoned"},
     Dimension: {"account_in", "account_out", "user", "did", "trunk"},
-    ReleaseReason: {"ended", "idle", "reset"},
+    ReleaseReason: {"ended", "idle", "lost", "reset"},
     RemovalReason: {"unregistered", "expired"},
 }
 """The words that facts are written with. Words are added, never taken away."""

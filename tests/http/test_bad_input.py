@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from tests.support.system import System, new_call_id
 
-POSTS = ["/auth", "/auth/challenge", "/route", "/presence/event", "/cac/reset"]
+POSTS = [
+    *("/auth", "/auth/challenge", "/route", "/presence/event", "/cac/reset"),
+    *("/security/report", "/security/allow"),
+]
 
 
 def assert_problem(answer: httpx.Response, status: int) -> Any:
@@ -158,6 +161,7 @@ MEMBERS = st.sampled_from(
         *("type", "event", "ts", "sipCode", "cause", "realm", "username", "contact", "expires"),
         *("nonce", "uri", "method", "response", "algorithm", "qop", "nc", "cnonce", "events"),
         *("accountId", "force", "trace", "trunkId", "received", "userAgent", "nodeId"),
+        *("callIds", "bans", "ip", "cidr", "ttl_sec", "note"),
     ]
 )
 

@@ -14,8 +14,26 @@ from commands.store import Append
 from domain import directory
 from domain.directory import Directory
 from domain.resources import Author, Claim, change, create, delete
-from events.base import AccountId, CallId, Fact, Millis
+from events.bans import (
+    BanExpired,
+    BanImposed,
+    BanLifted,
+    BanObserved,
+    RangeAllowed,
+    RangeDisallowed,
+)
+from events.base import PLATFORM, AccountId, CallId, Fact, Millis
 from events.call import CallObserved, CallRevised, CallRinging, DialogEvent, Disposition, Outcome
+from events.capacity import Count
+from events.dnc import (
+    Entry,
+    ImportAdvanced,
+    ImportFinished,
+    ImportStarted,
+    NumbersListed,
+    NumbersUnlisted,
+    RejectedLine,
+)
 from events.presence import (
     ContactQualified,
     ContactRefreshed,
@@ -74,7 +92,10 @@ def a_life(seed: int) -> list[Fact]:
     calls: list[list[Fact]] = []
     for number in range(40):
         call_id = f"{seed}-{number}"
-        life: list[Fact] = [routed(call_id, START + number), taken(call_id, START + number)]
+        start = START + number
+        window = Count("lim_1", f"us_{number % 3}", chance.randrange(1, 20))
+        admitted = taken(call_id, START + number * 1_000).model_copy(update={"counts": (window,)})
+        life: list[Fact] = [routed(call_id, start), admitted]
         if chance.random() < 0.5:
             life.append(_ringing(call_id, START + 1_000))
         if chance.random() < 0.7:
@@ -86,6 +107,8 @@ def a_life(seed: int) -> list[Fact]:
         calls.append(life)
     calls.append([_observed(f"{seed}-lost")])
     calls.append(_contacts(chance))
+    calls.append(_bans(chance))
+    calls.append(_dnc(chance))
     while calls := [life for life in calls if life]:
         facts.append(chance.choice(calls).pop(0))
         if chance.random() < 0.05:
@@ -127,6 +150,54 @@ def _observed(call_id: str) -> CallObserved:
     return CallObserved(
         account_id=ACCOUNT, at=START, call_id=CallId(call_id), event=DialogEvent.END, ts=START
     )
+
+
+def _dnc(chance: random.Random) -> list[Fact]:
+    """A do-not-call list that grows, also by files, and shrinks."""
+    found: list[Fact] = []
+    for number in range(40):
+        about = {"account_id": ACCOUNT, "at": Millis(START + number)}
+        numbers = [f"1415555{chance.randrange(20):04d}" for _ in range(3)]
+        entries = tuple(Entry(e164, chance.choice(["a", None])) for e164 in {*numbers})
+        file = {"import_id": f"imp_{number % 3}", "by": "key_1", "lines": number + 1}
+        rejected = (RejectedLine(number, "x", "not a telephone number"),)
+        found.append(
+            chance.choice(
+                [
+                    NumbersListed(**about, entries=entries, by="key_1"),
+                    NumbersUnlisted(**about, numbers=tuple(numbers), by="key_1"),
+                    ImportStarted(**about, **file),
+                    ImportAdvanced(**about, **file, entries=entries, rejected=rejected),
+                    ImportFinished(**about, import_id=file["import_id"]),
+                ]
+            )
+        )
+    return found
+
+
+def _bans(chance: random.Random) -> list[Fact]:
+    """Nodes ban and let in again, we ban too, operators allow: in any order that comes."""
+    found: list[Fact] = []
+    for number in range(60):
+        ip = f"203.0.113.{chance.randrange(4)}"
+        at = Millis(START + number * 10_000)
+        about = {"account_id": PLATFORM, "at": at, "ip": ip}
+        node = {"node_id": f"edge-{chance.randrange(2)}", "ts": at}
+        ban = {"reason": "scan", "hits": number, "first_seen": at}
+        until = Millis(at + chance.randrange(1, 90_000))
+        found.append(
+            chance.choice(
+                [
+                    BanObserved(**about, **node, **ban),
+                    BanExpired(**about, **node),
+                    BanImposed(**about, rule="auth_ip", hits=3, expires_at=until),
+                    BanLifted(**about, by="key_1"),
+                    RangeAllowed(**about, by="key_1", expires_at=until),
+                    RangeDisallowed(**about, by="key_1"),
+                ]
+            )
+        )
+    return found
 
 
 def _contacts(chance: random.Random) -> list[Fact]:

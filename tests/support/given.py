@@ -12,11 +12,12 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
-from domain import bans, call, capacity, directory, presence, resources
+from domain import bans, call, capacity, directory, dnc, presence, resources
 from domain.bans import BanList
 from domain.call import CallSession
 from domain.capacity import Capacity
 from domain.directory import Directory
+from domain.dnc import DncList
 from domain.errors import Refusal
 from domain.presence import Presence
 from domain.resources import Claim, Name
@@ -75,6 +76,7 @@ CALL = Aggregate(lambda: CallSession(CALL_ID), call.evolve)
 CAPACITY = Aggregate(Capacity, capacity.evolve)
 PRESENCE = Aggregate(Presence, presence.evolve)
 BANS = Aggregate(BanList, bans.evolve)
+DNC = Aggregate(DncList, dnc.evolve)
 CONFIGURATION = Aggregate(Configuration, _evolve_configuration)
 
 

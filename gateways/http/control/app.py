@@ -1,6 +1,7 @@
 """The edge control plane's paths: who may come in, and which function answers."""
 
 import hmac
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
 from gateways.http.traces import trace_answer
 from gateways.locator import Locator
 from gateways.problems import NotImplementedHere, Unauthenticated
+from gateways.security import Security, camel
 from gateways.store.reader import Reader
 from projections import channels, directory
 
@@ -26,6 +28,7 @@ class ControlPlane:
     """What the handlers need."""
 
     edge: EdgeControl
+    security: Security
     commander: Commander
     locator: Locator
     reader: Reader
@@ -42,12 +45,22 @@ class ControlPlane:
             "/auth/challenge": {"POST": node(self._challenge)},
             "/route": {"POST": node(self._route)},
             "/presence/event": {"POST": node(self._event)},
+            "/security/report": {"POST": node(self._report)},
+            "/security/bans": {"GET": operator(self._bans)},
             "/cac": {"GET": operator(self._usage)},
             "/cac/reset": {"POST": operator(self._reset)},
         }
         found = [endpoint(path, way, self.max_body, self._refused) for path, way in paths.items()]
         trace = {"GET": operator(self._trace)}
         found.append(endpoint("/calls", trace, self.max_body, self._refused, is_mount=True))
+        spared = {
+            "GET": operator(self._allowed),
+            "POST": operator(self._allow),
+            "DELETE": operator(self._disallow),
+        }
+        found.append(
+            endpoint("/security/allow", spared, self.max_body, self._refused, is_mount=True)
+        )
         elsewhere = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), self._elsewhere)
         found.append(endpoint("/v1", elsewhere, self.max_body, is_mount=True))
         return found
@@ -125,6 +138,32 @@ class ControlPlane:
     def _node_id(self, request: Request, node: Principal) -> str:
         return request.headers.get("x-node-id") or node.id
 
+    async def _report(self, request: Request, node: Principal) -> Answer:
+        return Answer(await self.security.report(request.members(), self._node_id(request, node)))
+
+    async def _bans(self, request: Request, who: Principal) -> Answer:
+        who.require("security")
+        return Answer(camel(await self.security.bans(request.query)))
+
+    async def _allowed(self, request: Request, who: Principal) -> Answer:
+        who.require("security")
+        if _below(request, "/security/allow"):
+            raise NotFound(f"no {request.path}")
+        return Answer(camel(await self.security.allowed()))
+
+    async def _allow(self, request: Request, who: Principal) -> Answer:
+        who.require("security")
+        if _below(request, "/security/allow"):
+            raise NotFound(f"no {request.path}")
+        return Answer(camel(await self.security.allow(request.members(), who.id)))
+
+    async def _disallow(self, request: Request, who: Principal) -> Answer:
+        who.require("security")
+        ip = _below(request, "/security/allow")
+        if not ip:
+            raise Invalid("which address?", [Fault("/ip", "is missing")])
+        return Answer(camel(await self.security.disallow(ip, who.id)))
+
     async def _usage(self, request: Request, who: Principal) -> Answer:
         account_id = self._account(request.query, who)
         await self.reader.caught_up("channels")
@@ -132,7 +171,9 @@ class ControlPlane:
         rows = await self.reader.query(lambda cursor: directory.rows_of_account(cursor, account_id))
         if not any(row["kind"] == "account" for row in rows):
             raise NotFound(f"no account {account_id}")
-        return Answer(usage(account_id, calls, rows))
+        now = int(time.time() * 1000)
+        counted = await self.reader.query(lambda cursor: channels.windows(cursor, account_id, now))
+        return Answer(usage(account_id, calls, rows, counted))
 
     async def _reset(self, request: Request, who: Principal) -> Answer:
         body = request.members()
@@ -171,8 +212,16 @@ class ControlPlane:
         return AccountId(asked)
 
 
+def _below(request: Request, mount: str) -> str:
+    """What stands in the path after that of the endpoint."""
+    return request.path.removeprefix(mount).strip("/")
+
+
 def usage(
-    account_id: AccountId, calls: list[dict[str, Any]], rows: list[dict[str, Any]]
+    account_id: AccountId,
+    calls: list[dict[str, Any]],
+    rows: list[dict[str, Any]],
+    windows: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """The answer to GET /cac: counters of what is in use or limited for the account, and the
     calls."""
@@ -202,7 +251,7 @@ def usage(
             }
             for (dimension, id), count in sorted(used.items())
         ],
-        "windows": [],
+        "windows": windows,
         "calls": [
             {
                 "callId": call["call_id"],

@@ -64,6 +64,9 @@ COLLECTIONS = (
         filters=("user_id", "auth_username", "status"),
     ),
     Collection(
+        "/limits", "limit", "call_limit", "limits", filters=("scope_kind", "scope_id", "direction")
+    ),
+    Collection(
         "/webhooks",
         "webhook",
         "webhook",

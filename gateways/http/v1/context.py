@@ -11,8 +11,10 @@ from domain.errors import Invalid, NotFound
 from events.base import AccountId
 from gateways.access import PREFIX_LENGTH, Principal, match_key
 from gateways.bus.client import Commander
+from gateways.dnc import Importer
 from gateways.problems import Unauthenticated
 from gateways.provisioning import Provisioner
+from gateways.security import Security
 from gateways.store.reader import Reader
 from projections import directory
 
@@ -27,6 +29,8 @@ class Context:
     commander: Commander
     reader: Reader
     provisioner: Provisioner
+    security: Security
+    importer: Importer
 
 
 @dataclass(frozen=True, slots=True)

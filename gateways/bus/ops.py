@@ -1,0 +1,50 @@
+"""Tells edge nodes at once what was decided about bans: `edge.<node>.op.<ban|unban|allow>`.
+
+Listens to the facts as the relay publishes them; one gateway of all takes each. What a node misses
+it gets with the answer to its next report.
+"""
+
+from typing import Any
+
+import orjson
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from events.base import PLATFORM
+from gateways.bus.nodes import Nodes
+
+QUEUE = "edge-ops"
+OPS = {
+    "imposed": ("ban", ("ip", "rule", "expires_at")),
+    "lifted": ("unban", ("ip",)),
+    "range_allowed": ("allow", ("ip", "expires_at")),
+}
+"""Fact → operation and the members of the fact that the node needs."""
+_NAMES = {"rule": "reason", "expires_at": "expiresAt"}
+
+
+class EdgeOps:
+    def __init__(self, client: Client, nodes: Nodes) -> None:
+        self._client = client
+        self._nodes = nodes
+
+    async def start(self) -> None:
+        subject = f"evt.{PLATFORM}.bans.*"
+        await self._client.subscribe(subject, queue=QUEUE, cb=self._on_fact)
+
+    async def _on_fact(self, message: Msg) -> None:
+        op = OPS.get(message.subject.rpartition(".")[2])
+        if op is None:
+            return
+        name, members = op
+        fact: dict[str, Any] = orjson.loads(message.data)
+        told = orjson.dumps({_NAMES.get(member, member): fact[member] for member in members})
+        for node_id in await self._nodes.all():
+            if is_token(node_id):
+                await self._client.publish(f"edge.{node_id}.op.{name}", told)
+
+
+def is_token(node_id: str) -> bool:
+    """Whether a node's name can stand in a subject; one that is known by its address reports over
+    HTTP."""
+    return node_id.isprintable() and not set(node_id) & set(" .*>")
