@@ -32,28 +32,27 @@ _ACTIVE = "grp = %(grp)s AND ip = %(ip)s AND status = 'active'"
 _CLOSE_DUE = f"""
     UPDATE ban SET status = 'expired', ended_at = own_until
      WHERE {_ACTIVE} AND nodes = '{{}}' AND own_until <= %(at)s"""
-_OBSERVE = f"""
-    UPDATE ban
-       SET reason = %(reason)s, jail = %(jail)s, hits = %(hits)s, expires_at = %(expires_at)s,
-           user_agent = coalesce(%(user_agent)s, user_agent), last_seen = %(at)s,
-           country = coalesce(%(country)s, country), first_seen = least(first_seen, %(first_seen)s),
-           nodes = nodes || jsonb_build_object(%(node_id)s::text, %(ts)s::bigint)
-     WHERE {_ACTIVE}"""
-_INSERT_OBSERVED = """
-    INSERT INTO ban (id, grp, ip, status, reason, jail, hits, first_seen, last_seen, expires_at,
-                     user_agent, country, nodes)
+_OBSERVE = """
+    INSERT INTO ban AS old (id, grp, ip, status, reason, jail, hits, first_seen, last_seen,
+                            expires_at, user_agent, country, nodes)
     VALUES (%(id)s, %(grp)s, %(ip)s, 'active', %(reason)s, %(jail)s, %(hits)s, %(first_seen)s,
             %(at)s, %(expires_at)s, %(user_agent)s, %(country)s,
-            jsonb_build_object(%(node_id)s::text, %(ts)s::bigint))"""
-_IMPOSE = f"""
-    UPDATE ban SET own_rule = %(rule)s, own_until = %(expires_at)s, own_detail = %(detail)s,
-           last_seen = %(at)s
-     WHERE {_ACTIVE}"""
-_INSERT_IMPOSED = """
-    INSERT INTO ban (id, grp, ip, status, reason, hits, first_seen, last_seen, nodes,
-                     own_rule, own_until, own_detail)
+            jsonb_build_object(%(node_id)s::text, %(ts)s::bigint))
+    ON CONFLICT (grp, ip) WHERE status = 'active' DO UPDATE
+       SET reason = EXCLUDED.reason, jail = EXCLUDED.jail, hits = EXCLUDED.hits,
+           first_seen = least(old.first_seen, EXCLUDED.first_seen),
+           last_seen = EXCLUDED.last_seen, expires_at = EXCLUDED.expires_at,
+           user_agent = coalesce(EXCLUDED.user_agent, old.user_agent),
+           country = coalesce(EXCLUDED.country, old.country),
+           nodes = old.nodes || EXCLUDED.nodes"""
+_IMPOSE = """
+    INSERT INTO ban AS old (id, grp, ip, status, reason, hits, first_seen, last_seen, nodes,
+                            own_rule, own_until, own_detail)
     VALUES (%(id)s, %(grp)s, %(ip)s, 'active', %(rule)s, %(hits)s, %(at)s, %(at)s, '{}',
-            %(rule)s, %(expires_at)s, %(detail)s)"""
+            %(rule)s, %(expires_at)s, %(detail)s)
+    ON CONFLICT (grp, ip) WHERE status = 'active' DO UPDATE
+       SET own_rule = EXCLUDED.own_rule, own_until = EXCLUDED.own_until,
+           own_detail = EXCLUDED.own_detail, last_seen = EXCLUDED.last_seen"""
 _LOSE = f"UPDATE ban SET nodes = nodes - %(node_id)s::text WHERE {_ACTIVE}"
 _EXPIRE = f"""
     UPDATE ban SET status = 'expired', ended_at = %(at)s
@@ -104,12 +103,10 @@ def _fold(cursor: Cursor[DictRow], position: int, fact: BansFact) -> bool:
     match fact:
         case BanObserved():
             cursor.execute(_CLOSE_DUE.encode(), row)
-            if cursor.execute(_OBSERVE.encode(), row).rowcount == 0:
-                cursor.execute(_INSERT_OBSERVED, row)
+            cursor.execute(_OBSERVE, row)
         case BanImposed():
             cursor.execute(_CLOSE_DUE.encode(), row)
-            if cursor.execute(_IMPOSE.encode(), row).rowcount == 0:
-                cursor.execute(_INSERT_IMPOSED, row)
+            cursor.execute(_IMPOSE, row)
         case BanExpired():
             cursor.execute(_LOSE.encode(), row)
             cursor.execute(_EXPIRE.encode(), row)

@@ -213,7 +213,7 @@ class ControlPlane:
 
 def _below(request: Request, mount: str) -> str:
     """What stands in the path after that of the endpoint."""
-    return unquote(request.path.removeprefix(mount)).strip("/")
+    return request.path.removeprefix(mount).strip("/")
 
 
 def usage(
