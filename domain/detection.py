@@ -1,8 +1,9 @@
 """What counts as an attack: offences per source within a time, each kind with its own rule.
 
 The count is a memory of the aggregate's owner, not of its facts: a flood of guesses costs no row.
-It forgets with its owner (a take-over starts to count again) and holds at most `SUBJECTS` sources,
-of which the one that has been quiet longest goes first.
+It forgets with its owner (a take-over starts to count again), may count an offence twice that had
+to be decided twice, and holds at most `SUBJECTS` sources, of which the one that has been quiet
+longest goes first.
 """
 
 import re

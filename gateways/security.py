@@ -24,6 +24,7 @@ from gateways.store.reader import Reader
 from projections import bans
 
 C = TypeVar("C", bound=BaseModel)
+D = TypeVar("D", bound=Command)
 
 SILENT = 120_000
 """Milliseconds without a report after which a node is shown as stale."""
@@ -39,11 +40,11 @@ class Security:
         self._nodes = nodes
 
     async def report(self, body: Mapping[str, Any], node_id: str) -> dict[str, Any]:
-        """A node's snapshot of its bans; answers what the node has to do."""
+        """A node's snapshot of its bans; answers what the node has to do, read model or not."""
         timed = body if body.get("ts") else {**body, "ts": int(time.time() * 1000)}
         named = timed if timed.get("nodeId") else {**timed, "nodeId": node_id}
         command = _read(ReportBans, named)
-        reply = await self._ask(command)
+        reply = await self._commander.ask(_addressed(command))
         await self._nodes.heard(command.node_id)
         return reply.body
 
@@ -94,7 +95,7 @@ class Security:
 
     async def _ask(self, command: Command) -> Reply:
         """Of the platform's owner; waits until the read model shows it."""
-        reply = await self._commander.ask(command.model_copy(update={"account_id": PLATFORM}))
+        reply = await self._commander.ask(_addressed(command))
         await self._reader.caught_up("bans", reply.position)
         return reply
 
@@ -104,6 +105,10 @@ def camel(value: Any) -> Any:
     if isinstance(value, dict):
         return {to_camel(name): camel(member) for name, member in value.items()}
     return [camel(item) for item in value] if isinstance(value, list) else value
+
+
+def _addressed(command: D) -> D:
+    return command.model_copy(update={"account_id": PLATFORM})
 
 
 def _snake(reply: Mapping[str, Any]) -> dict[str, Any]:

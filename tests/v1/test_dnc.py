@@ -40,6 +40,9 @@ def test_a_number_is_listed_checked_and_taken_off(api: Api) -> None:
     assert api.delete("/v1/dnc/14155550100").json() == {"ok": 1, "e164": "14155550100"}
     assert api.get("/v1/dnc/check", e164="+14155550100").json()["listed"] == 0
     assert api.delete("/v1/dnc/14155550100").status_code == 404
+    api.post("/v1/dnc", {"e164": "+14155550100"})
+    assert api.delete("/v1/dnc", e164="415-555-0100").json()["e164"] == "14155550100"
+    assert pointers(api.delete("/v1/dnc")) == ["/e164"]
 
 
 def test_listing_again_changes_what_is_said_and_nothing_else(system: System, api: Api) -> None:

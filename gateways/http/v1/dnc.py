@@ -171,11 +171,28 @@ async def check_number(
     status_code=200,
 )
 async def unlist_number(context: Context, caller: Caller, e164: str) -> Unlisted:
+    return await _unlist(context, caller, e164)
+
+
+async def _unlist(context: Context, caller: Caller, e164: str) -> Unlisted:
     number, _ = await _find(context, caller, e164, -1)
     command = UnlistNumber(account_id=caller.account_id, e164=number, by=caller.id)
     reply = await context.commander.ask(command)
     await context.reader.caught_up("dnc", reply.position)
     return Unlisted(e164=number)
+
+
+@delete(
+    "/",
+    **operation("deleteDncNumber", "Take the number e164 from the list", "dnc"),
+    status_code=200,
+)
+async def unlist_named(
+    context: Context,
+    caller: Caller,
+    e164: Annotated[str, QueryParameter(max_length=64, description="The number; needed")] = "",
+) -> Unlisted:
+    return await _unlist(context, caller, e164)
 
 
 @post(
@@ -265,5 +282,5 @@ def _state(row: DictRow) -> str:
 
 
 def router() -> Router:
-    handlers: list[Any] = [list_numbers, list_number, check_number, unlist_number]
+    handlers: list[Any] = [list_numbers, list_number, check_number, unlist_number, unlist_named]
     return Router("/dnc", route_handlers=[*handlers, import_file, get_import], tags=["DNC"])
