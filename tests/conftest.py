@@ -6,16 +6,14 @@ from typing import Any
 import pytest
 
 from tests.support import servers
-from tests.support.system import System, acme
+from tests.support.system import System, acme, running
 
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
     """A running Callplane that all tests of this worker share: each makes an account of its own."""
-    running = System(webhook_retry_sec="0.2", admin_token="let me in")
-    running.start()
-    yield running
-    running.close()
+    with running(webhook_retry_sec="0.2", admin_token="let me in") as system:
+        yield system
 
 
 @pytest.fixture
@@ -29,10 +27,8 @@ def account(system: System) -> dict[str, Any]:
 @pytest.fixture
 def own_system() -> Iterator[System]:
     """A system that this test may break."""
-    running = System(webhook_retry_sec="0.2")
-    running.start()
-    yield running
-    running.close()
+    with running(webhook_retry_sec="0.2") as system:
+        yield system
 
 
 @pytest.fixture(scope="session")

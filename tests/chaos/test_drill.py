@@ -98,8 +98,8 @@ def test_nothing_acknowledged_is_lost_whatever_dies(capsys: pytest.CaptureFixtur
     seed = random.randrange(10_000)
     with sink() as endpoint:
         system = System(webhook_retry_sec="0.2")
-        system.start()
         try:
+            system.start()
             document = acme(webhooks=[{"url": endpoint.url()}])
             system.apply(document)
             drill = Drill(system, document["numbers"][0]["e164"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.system import System, acme, eventually, new_call_id
+from tests.support.system import System, acme, eventually, new_call_id, running
 
 NODE_PATHS = ["/auth", "/auth/challenge", "/route", "/presence/event", "/security/report"]
 
@@ -13,14 +13,12 @@ NODE_PATHS = ["/auth", "/auth/challenge", "/route", "/presence/event", "/securit
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[System]:
     """A system that trusts no address, behind a proxy on loopback."""
-    running = System(
+    with running(
         node_cidrs="192.0.2.0/24",
         trusted_proxies="127.0.0.0/8",
         admin_token="open sesame",
-    )
-    running.start()
-    yield running
-    running.close()
+    ) as system:
+        yield system
 
 
 @pytest.mark.parametrize("path", NODE_PATHS)

@@ -254,8 +254,8 @@ def test_a_stopped_worker_past_its_lease_writes_nothing_when_it_wakes_up(
 ) -> None:
     """Split brain: SIGSTOP one of two workers, its partitions move, then it goes on."""
     system = System(workers="2", webhook_retry_sec="0.2")
-    system.start()
     try:
+        system.start()
         document, load = prepared(system, endpoint)
         with load.running():
             time.sleep(1.5)
@@ -276,8 +276,8 @@ def test_workers_share_the_partitions_and_the_survivor_takes_all_within_five_sec
     endpoint: Sink,
 ) -> None:
     system = System(workers="2")
-    system.start()
     try:
+        system.start()
         documents = [acme() for _ in range(6)]
         for document in documents:
             system.apply(document)

@@ -84,7 +84,7 @@ class System:
         if wait:
             self.wait_ready()
 
-    def wait_ready(self, timeout: float = 30.0) -> None:
+    def wait_ready(self, timeout: float = 60.0) -> None:
         for client in (self.edge, self.api):
             eventually(lambda client=client: client.get("/readyz").status_code == 200, timeout)  # type: ignore[misc]
 
@@ -205,6 +205,17 @@ class System:
         answer = self.api.get(f"/v1/calls/{call_id}", headers={"x-api-key": api_key})
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+
+@contextmanager
+def running(**settings: str) -> Iterator[System]:
+    """A system for the block."""
+    system = System(**settings)
+    try:
+        system.start()
+        yield system
+    finally:
+        system.close()
 
 
 def acme(**more: Any) -> dict[str, Any]:
