@@ -23,6 +23,7 @@ from events.resources import (
     NameClaimed,
     NameReleased,
     Resource,
+    RingGroup,
     SipDevice,
     SipDomain,
     SipUser,
@@ -58,7 +59,9 @@ TARGETS: dict[str, str | None] = {
     "user": "sip_user",
     "extension": "extension",
     "queue": "queue",
+    "ring_group": "ring_group",
     "voicemail": "voicemail",
+    "conference": "conference",
     "trunk": "sip_trunk",
     "hangup": None,
 }
@@ -68,6 +71,9 @@ POINTERS: dict[str, dict[str, str]] = {
     "sip_user": {"voicemail_id": "voicemail"},
     "sip_device": {"user_id": "sip_user"},
     "outbound_route": {"trunk_ids": "sip_trunk"},
+    "did": {"schedule_id": "time_schedule"},
+    "extension": {"schedule_id": "time_schedule"},
+    "ring_group": {"schedule_id": "time_schedule"},
     "queue": {"schedule_id": "time_schedule"},
     "agent_queue_assignment": {"queue_id": "queue", "user_id": "sip_user"},
 }
@@ -229,11 +235,9 @@ def _check_unique(state: Directory, id: str, body: Resource) -> None:
 
 def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
     faults: list[Fault] = []
-    for member, wanted in POINTERS.get(kind, {}).items():
-        value = getattr(body, member)
-        ids = value if isinstance(value, tuple) else (value,)
-        missing = [id for id in ids if id and body_of(state, id, KINDS[wanted]) is None]
-        faults += [Fault(f"/{member}", f"no {wanted} {id}") for id in missing]
+    for pointer, _, wanted, id in _pointers(kind, body):
+        if body_of(state, id, KINDS[wanted]) is None:
+            faults.append(Fault(pointer, f"no {wanted} {id}"))
     for member, target in _targets(body):
         id = getattr(body, f"{member}_id")
         if target not in TARGETS:
@@ -242,6 +246,31 @@ def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
             faults.append(Fault(f"/{member}_id", f"no {row_kind} {id}"))
     if faults:
         raise Invalid(f"the {kind} points to what does not exist", faults)
+
+
+class _Pointer(NamedTuple):
+    pointer: str
+    """Where it stands in the body (JSON pointer)."""
+    member: str
+    kind: str
+    """Of the row that it names."""
+    id: str
+
+
+def _pointers(kind: str, body: Resource) -> Iterator[_Pointer]:
+    """Everything in the body that names a row, but for route targets."""
+    for member, wanted in POINTERS.get(kind, {}).items():
+        value = getattr(body, member)
+        for id in value if isinstance(value, tuple) else (value,):
+            if id:
+                yield _Pointer(f"/{member}", member, wanted, id)
+    if isinstance(body, RingGroup):
+        for number, one in enumerate(body.members):
+            if one.user_id:
+                yield _Pointer(f"/members/{number}/user_id", "members", "sip_user", one.user_id)
+            if one.device_id:
+                pointer = f"/members/{number}/device_id"
+                yield _Pointer(pointer, "members", "sip_device", one.device_id)
 
 
 def _targets(body: Resource) -> Iterator[tuple[str, str]]:
@@ -254,10 +283,9 @@ def _targets(body: Resource) -> Iterator[tuple[str, str]]:
 def _pointing_to(state: Directory, kind: str, id: str) -> Iterable[tuple[str, str]]:
     """Row id and member of all that point to the row `id`."""
     for row in state.rows.values():
-        for member, wanted in POINTERS.get(kind_of(row.body), {}).items():
-            value = getattr(row.body, member)
-            if wanted == kind and (value == id or (isinstance(value, tuple) and id in value)):
-                yield row.id, member
+        found = _pointers(kind_of(row.body), row.body)
+        for member in dict.fromkeys(p.member for p in found if p.kind == kind and p.id == id):
+            yield row.id, member
         for member, target in _targets(row.body):
             if TARGETS.get(target) == kind and getattr(row.body, f"{member}_id") == id:
                 yield row.id, f"{member}_id"
@@ -270,9 +298,14 @@ def _is_required(body: Resource, member: str) -> bool:
 def _without(members: Mapping[str, Any], member: str, id: str) -> dict[str, Any]:
     value = members[member]
     if isinstance(value, tuple):
-        return {member: tuple(other for other in value if other != id)}
+        return {member: tuple(other for other in value if not _names(other, id))}
     kind_member = member.removesuffix("_id") + "_kind"
     return {member: None} | ({kind_member: None} if kind_member in members else {})
+
+
+def _names(item: Any, id: str) -> bool:
+    """Whether an item of a list is, or points to, the row `id`."""
+    return id in item.values() if isinstance(item, dict) else bool(item == id)
 
 
 # Evolve

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from domain import call, capacity, numbers, presence
+from domain import call, capacity, hours, numbers, presence
 from domain.call import CallSession
 from domain.capacity import Capacity, Limit
 from domain.directory import Directory, body_of
@@ -34,13 +34,16 @@ from events.capacity import Dimension, Hold
 from events.resources import (
     Account,
     CallFlow,
+    Conference,
     Did,
     Extension,
     OutboundRoute,
     Queue,
+    RingGroup,
     SipDevice,
     SipTrunk,
     SipUser,
+    TimeSchedule,
     Voicemail,
 )
 
@@ -89,6 +92,7 @@ class _Walk:
     ask: RouteRequest
     office: Office
     platform: Platform
+    now: Millis
     path: list[Step] = field(default_factory=list)
     direction: Direction = Direction.UNKNOWN
     from_number: str = ""
@@ -181,7 +185,7 @@ def decide(
 
     `request` is the digest of `ask`.
     """
-    walk = _Walk(ask, office, platform, from_number=ask.from_, to_number=ask.to)
+    walk = _Walk(ask, office, platform, now, from_number=ask.from_, to_number=ask.to)
     directive = _first_answer(walk, first=not session.hops)
     if len(session.hops) >= call.MAX_HOPS:
         directive = Reject(code=482, reason="Loop Detected")
@@ -299,9 +303,11 @@ def _classify_inbound(walk: _Walk, dialled: str) -> Directive | None:
     walk.direction, walk.did, walk.to_number = Direction.INBOUND, (id, did), did.e164
     caller = numbers.user_part(walk.ask.from_)
     walk.from_number = numbers.normalise(caller, walk.country) or caller
-    walk.target = (did.dest_kind, did.dest_id) if did.dest_kind else _default_target(walk)
     walk.vars = {"caller_cid": walk.from_number, "called_did": did.e164, **(did.dest_xform or {})}
     walk.note("classify", "inbound", id)
+    walk.target = _by_hours(walk, did) or (
+        (did.dest_kind, did.dest_id) if did.dest_kind else _default_target(walk)
+    )
     return None
 
 
@@ -356,10 +362,15 @@ def _follow(walk: _Walk, kind: str, id: str | None) -> Directive | None:
             return _one_node_flow(walk, kind, id)
         case "voicemail" if body_of(directory, id, Voicemail):
             return _one_node_flow(walk, kind, id)
+        case "ring_group" if body_of(directory, id, RingGroup):
+            return _one_node_flow(walk, kind, id)
+        case "conference" if body_of(directory, id, Conference):
+            return _one_node_flow(walk, kind, id)
         case "extension" if extension := body_of(directory, id, Extension):
             walk.note("target", "extension", id or "")
             if extension.status == "active" and extension.dest_kind:
-                walk.target = (extension.dest_kind, extension.dest_id)
+                here = (extension.dest_kind, extension.dest_id)
+                walk.target = _by_hours(walk, extension) or here
                 walk.vars |= extension.dest_xform or {}
                 return None
             return Reject(code=404, reason="Not Found")
@@ -374,6 +385,19 @@ def _follow(walk: _Walk, kind: str, id: str | None) -> Directive | None:
     walk.note("target", "missing", f"{kind} {id}")
     walk.target = _default_target(walk)
     return None
+
+
+def _by_hours(walk: _Walk, row: Did | Extension) -> tuple[str, str | None] | None:
+    """Where the call goes instead because of the hour; None: where it goes anyway."""
+    if row.schedule_id is None:
+        return None
+    timezone = walk.account.timezone if walk.account else "UTC"
+    schedule = body_of(walk.office.directory, row.schedule_id, TimeSchedule)
+    answer = hours.look_up(schedule, walk.now, timezone)
+    walk.note("hours", answer.hours, f"{row.schedule_id} {answer.label}".strip())
+    if answer.warning:
+        walk.note("hours", "warning", answer.warning)
+    return hours.diversion(row, answer.hours)
 
 
 def _default_target(walk: _Walk) -> tuple[str, str | None] | None:

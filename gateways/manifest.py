@@ -30,6 +30,8 @@ SECTIONS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "users": ("sip_user", ("username",)),
     "devices": ("sip_device", ("auth_username", "realm")),
     "queues": ("queue", ("name",)),
+    "ring_groups": ("ring_group", ("name",)),
+    "conferences": ("conference", ("name",)),
     "queue_members": ("agent_queue_assignment", ("queue_id", "user_id")),
     "trunks": ("sip_trunk", ("name",)),
     "routes": ("outbound_route", ("name",)),

@@ -26,6 +26,8 @@ MAKE: dict[str, dict[str, Any]] = {
     "agent_queue_assignment": {"queue_id": "q_1", "user_id": "us_1"},
     "call_flow": {"name": "Main", "start": "a", "nodes": [], "edges": []},
     "voicemail": {},
+    "ring_group": {"name": "Sales", "members": [{"user_id": "us_1"}]},
+    "conference": {"name": "Weekly"},
     "webhook": {"url": "https://hooks.example/in", "secret_ref": "secret_1"},
     "api_key": {"name": "CRM", "kind": "sk", "prefix": "sk_1", "sha256": "0", "scopes": ["*"]},
 }

@@ -42,6 +42,7 @@ from events.resources import (
     AgentQueueAssignment,
     ApiKey,
     CallFlow,
+    Conference,
     Did,
     Extension,
     FlowEdge,
@@ -51,6 +52,8 @@ from events.resources import (
     OutboundRoute,
     Queue,
     Resource,
+    RingGroup,
+    RingGroupMember,
     ScheduleRule,
     SipDevice,
     SipDomain,
@@ -152,6 +155,10 @@ _ROWS: dict[str, Resource] = {
         edges=(FlowEdge(id="e1", source="entry", target="bye", sourceHandle="default"),),
     ),
     "voicemail": Voicemail(),
+    "ring_group": RingGroup(
+        name="Sales", members=(RingGroupMember(user_id="us_1"), RingGroupMember(device_id="dev_1"))
+    ),
+    "conference": Conference(name="Weekly", pin="4711"),
     "webhook": Webhook(url="https://hooks.example/in", secret_ref="secret_1"),
     "api_key": ApiKey(
         name="CRM", kind="sk", prefix="sk_abcd", sha256="0" * 64, scopes=("cdr", "agents")
