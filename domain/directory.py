@@ -10,6 +10,7 @@ from typing import Any, TypeVar, assert_never
 from events.base import Millis
 from events.resources import (
     Account,
+    CallFlow,
     Changed,
     Created,
     Deleted,
@@ -23,6 +24,8 @@ from events.resources import (
 )
 
 B = TypeVar("B", bound=Resource)
+KEPT_VERSIONS = 20
+"""Published versions of a flow that are at hand."""
 ResourceFact = Created[Any] | Changed[Any] | Deleted[Any]
 
 
@@ -53,6 +56,9 @@ class Directory:
     """E.164 → id"""
     extensions: dict[str, str] = field(default_factory=dict)
     """digits → id"""
+    published: dict[str, dict[int, CallFlow]] = field(default_factory=dict)
+    """Flow → version → the body as it was frozen; the newest `KEPT_VERSIONS`, of deleted flows too:
+    a call that began in one ends in it."""
     trunks: dict[str, SipTrunk] = field(default_factory=dict)
     routes: dict[str, OutboundRoute] = field(default_factory=dict)
 
@@ -67,6 +73,22 @@ def rows_of(state: Directory, kind: type[B]) -> Iterator[tuple[str, B]]:
     for row in state.rows.values():
         if isinstance(row.body, kind):
             yield row.id, row.body
+
+
+def flow_of(state: Directory, id: str, version: int) -> CallFlow | None:
+    """A version of a flow: as it was frozen, or the draft that bears this number."""
+    if frozen := state.published.get(id, {}).get(version):
+        return frozen
+    draft = body_of(state, id, CallFlow)
+    return draft if draft is not None and draft.version == version else None
+
+
+def live_flow(state: Directory, id: str | None) -> CallFlow | None:
+    """The version of a flow that calls get now; None when it is not published."""
+    body = body_of(state, id, CallFlow)
+    if id is None or body is None or (version := body.live) is None:
+        return None
+    return flow_of(state, id, version)
 
 
 def version_of(state: Directory, id: str) -> int:
@@ -99,6 +121,8 @@ def evolve(state: Directory, fact: ResourceFact) -> Directory:
 def put(state: Directory, row: Row) -> None:
     """Add `row` with its look-ups."""
     state.rows[row.id] = row
+    if isinstance(row.body, CallFlow):
+        freeze(state, row.id, row.body)
     match row.body:
         case Account():
             state.account = row.body
@@ -115,6 +139,15 @@ def put(state: Directory, row: Row) -> None:
             state.trunks[row.id] = row.body
         case OutboundRoute():
             state.routes[row.id] = row.body
+
+
+def freeze(state: Directory, id: str, flow: CallFlow) -> None:
+    """Keep a published version; what was published first under a number stays."""
+    if flow.is_published:
+        versions = state.published.setdefault(id, {})
+        versions.setdefault(flow.version, flow)
+        if len(versions) > KEPT_VERSIONS:
+            del versions[min(versions)]
 
 
 def _unlink(state: Directory, row: Row) -> None:
@@ -137,8 +170,13 @@ def _unlink(state: Directory, row: Row) -> None:
 # Fold
 
 
-def restored(rows: Iterable[Row], gone: dict[str, int]) -> Directory:
+def restored(
+    rows: Iterable[Row], gone: dict[str, int], published: Iterable[tuple[str, CallFlow]] = ()
+) -> Directory:
+    """`published`: flow id and frozen body, in the order of their versions."""
     state = Directory(gone=gone)
+    for id, flow in published:
+        freeze(state, id, flow)
     for row in rows:
         put(state, row)
     return state

@@ -12,12 +12,14 @@ from typing import Any, NamedTuple, assert_never
 from domain import rules
 from domain.directory import Directory, Row, body_of
 from domain.errors import Conflict, Fault, Forbidden, Invalid, NotFound, PreconditionFailed
+from domain.flow import validation, versions
 from events.base import AccountId, Fact, Millis
 from events.resources import (
     CHANGED,
     CREATED,
     DELETED,
     KINDS,
+    CallFlow,
     Did,
     Extension,
     NameClaimed,
@@ -96,7 +98,7 @@ def create(
         raise Conflict(f"{id} exists already")
     if kind != "account" and state.account is None:
         raise NotFound(f"no account {author.account_id}")
-    body = rules.check(kind, members, _country(state))
+    body = versions.first(_checked(state, kind, members), state.published.get(id, {}))
     _check_pointers(state, kind, body)
     _check_unique(state, id, body)
     made = CREATED[kind](
@@ -117,7 +119,8 @@ def change(
     """Merge `patch` into the row (RFC 7396 on its top level). Nothing when nothing differs."""
     row = _existing(state, kind, id, if_version)
     before = row.body.model_dump()
-    body = rules.check(kind, {**before, **patch}, _country(state))
+    body = _checked(state, kind, {**before, **patch})
+    body = versions.next(body, row.body, patch, state.published.get(id, {}))
     after = body.model_dump()
     changed = tuple(member for member in after if after[member] != before[member])
     if not changed:
@@ -233,6 +236,28 @@ def _check_unique(state: Directory, id: str, body: Resource) -> None:
             raise Conflict(f"extension {body.digits} is taken", [Fault("/digits", "is taken")])
 
 
+def _checked(state: Directory, kind: str, members: Mapping[str, Any]) -> Resource:
+    """The body by its rules. A flow's faults and what its nodes point to are refused together."""
+    lost = _lost(state, members) if kind == "call_flow" else []
+    try:
+        body = rules.check(kind, members, _country(state))
+    except Invalid as refusal:
+        raise Invalid(refusal.detail, [*refusal.faults, *lost]) from None
+    if lost:
+        raise Invalid("the flow points to what does not exist", lost)
+    return body
+
+
+def _lost(state: Directory, members: Mapping[str, Any]) -> list[Fault]:
+    """What the nodes of a flow point to and does not exist in this account."""
+    found = []
+    for pointer, kind, id, is_target in validation.pointers(members):
+        wanted = TARGETS.get(kind) if is_target else kind
+        if wanted is not None and body_of(state, id, KINDS[wanted]) is None:
+            found.append(Fault(pointer, f"no {wanted} {id[:64]}"))
+    return found
+
+
 def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
     faults: list[Fault] = []
     for pointer, _, wanted, id in _pointers(kind, body):
@@ -273,6 +298,13 @@ def _pointers(kind: str, body: Resource) -> Iterator[_Pointer]:
                 yield _Pointer(pointer, "members", "sip_device", one.device_id)
 
 
+def _of_nodes(flow: CallFlow) -> Iterator[_Pointer]:
+    """The rows without which the flow could not be saved as it is."""
+    for pointer, kind, id, is_target in validation.pointers(flow.model_dump()):
+        if wanted := TARGETS.get(kind) if is_target else kind:
+            yield _Pointer(pointer, "nodes", wanted, id)
+
+
 def _targets(body: Resource) -> Iterator[tuple[str, str]]:
     """The route targets of a body: prefix of the member's name, kind of target."""
     for member in type(body).model_fields:
@@ -283,7 +315,9 @@ def _targets(body: Resource) -> Iterator[tuple[str, str]]:
 def _pointing_to(state: Directory, kind: str, id: str) -> Iterable[tuple[str, str]]:
     """Row id and member of all that point to the row `id`."""
     for row in state.rows.values():
-        found = _pointers(kind_of(row.body), row.body)
+        found = [*_pointers(kind_of(row.body), row.body)]
+        if isinstance(row.body, CallFlow) and row.id != id:
+            found += _of_nodes(row.body)
         for member in dict.fromkeys(p.member for p in found if p.kind == kind and p.id == id):
             yield row.id, member
         for member, target in _targets(row.body):

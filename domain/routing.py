@@ -15,7 +15,7 @@ from typing import NamedTuple
 from domain import call, capacity, hours, numbers, presence
 from domain.call import CallSession
 from domain.capacity import Capacity, Limit
-from domain.directory import Directory, body_of
+from domain.directory import Directory, body_of, live_flow
 from domain.presence import Presence
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import (
@@ -33,7 +33,6 @@ from events.call import (
 from events.capacity import Dimension, Hold
 from events.resources import (
     Account,
-    CallFlow,
     Conference,
     Did,
     Extension,
@@ -355,7 +354,7 @@ def _follow(walk: _Walk, kind: str, id: str | None) -> Directive | None:
     """The directive of this target, or None after `walk.target` was set to the next one."""
     directory = walk.office.directory
     match kind:
-        case "flow" if (flow := body_of(directory, id, CallFlow)) and flow.is_published:
+        case "flow" if flow := live_flow(directory, id):
             walk.note("target", "flow", f"{id} v{flow.version}")
             return RunFlow(flow_id=id or "", flow_version=flow.version, vars=walk.vars)
         case "queue" if body_of(directory, id, Queue):
@@ -429,7 +428,7 @@ def _ring_user(walk: _Walk, id: str, user: SipUser) -> Directive | None:
     line = Limit(Hold(Dimension.USER, id), user.max_simultaneous)
     if capacity.exhausted(walk.office.capacity, walk.ask.call_id, [line]):
         return _instead(walk, id, user, "busy", *busy)
-    forks = _forks(walk, id, user)
+    forks = forks_of(walk.office, id, user)
     if not forks:
         away = (user.fwd_noanswer_kind, user.fwd_noanswer_id, 480, "Temporarily Unavailable")
         return _instead(walk, id, user, "unreachable", *away)
@@ -470,15 +469,15 @@ def _instead(
     return None
 
 
-def _forks(walk: _Walk, user_id: str, user: SipUser) -> tuple[Fork, ...]:
+def forks_of(office: Office, user_id: str, user: SipUser) -> tuple[Fork, ...]:
     """The devices to ring: all at once, one after the other, or only the first."""
-    directory = walk.office.directory
+    directory = office.directory
     found: list[tuple[str, SipDevice]] = []
     for device_id in directory.devices_of.get(user_id, ()):
         device = body_of(directory, device_id, SipDevice)
         if device is None or device.status != "active":
             continue
-        if presence.is_reachable(walk.office.presence, device_id):
+        if presence.is_reachable(office.presence, device_id):
             found.append((device_id, device))
     found.sort(key=lambda pair: (pair[1].ring_order, pair[0]))
     if user.ring_strategy == "simultaneous":
@@ -498,6 +497,16 @@ def _forks(walk: _Walk, user_id: str, user: SipUser) -> tuple[Fork, ...]:
 
 
 # Outbound
+
+
+def send_out(
+    office: Office, platform: Platform, call_id: CallId, caller: str, number: str, now: Millis
+) -> Directive:
+    """Where a call of the account to `number` (E.164, or an emergency number) would go out."""
+    walk = _Walk(RouteRequest(call_id, caller, number), office, platform, now)
+    walk.direction, walk.from_number, walk.to_number = Direction.OUTBOUND, caller, number
+    walk.emergency = numbers.is_emergency(number, walk.country)
+    return _send_out(walk)
 
 
 def _send_out(walk: _Walk) -> Directive:

@@ -24,6 +24,7 @@ from pydantic import (
 
 from domain import numbers
 from domain.errors import Fault, Invalid
+from domain.flow import validation
 from events import resources
 from events.resources import Resource
 
@@ -381,10 +382,13 @@ def check(kind: str, members: Mapping[str, Any], country: str) -> Resource:
     """
     if nul := list(_with_nul(members)):
         raise Invalid(f"the {kind} is not valid", nul)
+    found: list[Fault] = validation.faults(members) if kind == "call_flow" else []
     try:
         ruled = RULES[kind].model_validate(members, context={"country": country})
     except ValidationError as error:
-        raise Invalid(f"the {kind} is not valid", faults_of(error)) from None
+        raise Invalid(f"the {kind} is not valid", faults_of(error) + found) from None
+    if found:
+        raise Invalid(f"the {kind} is not valid", found)
     return resources.KINDS[kind].model_validate(ruled.model_dump())
 
 

@@ -250,6 +250,14 @@ class CallFlow(Resource):
     nodes: tuple[FlowNode, ...]
     edges: tuple[FlowEdge, ...]
     is_published: int = 0
+    """Whether this body is what calls get: the graph is frozen under its `version`."""
+    live_version: int | None = None
+    """The version that calls get. While a draft is worked on it is an earlier one; null: none."""
+
+    @property
+    def live(self) -> int | None:
+        """`live_version`, also of rows that were written before it was."""
+        return self.version if self.is_published else self.live_version
 
 
 class Voicemail(Resource):

@@ -42,6 +42,8 @@ SECTIONS: dict[str, tuple[Kind, tuple[str, ...]]] = {
 }
 """Section → kind of its rows and what names one, in the order in which rows can be made."""
 
+_MANAGED: dict[Kind, tuple[str, ...]] = {"call_flow": ("version",)}
+"""Members that count up by themselves once the row is made."""
 _IN_CLEAR = ("password", "ha1", "ha1b", "ha1_sha256", "secret")
 
 
@@ -125,7 +127,8 @@ async def _compared(
         return Change("create", wish, wish.id or new_id(PREFIXES[wish.kind]))
     if row["kind"] != wish.kind:
         raise Invalid(f"{row['id']} is a {row['kind']}, not a {wish.kind}")
-    plain = {name: value for name, value in wish.members.items() if name not in _IN_CLEAR}
+    ours = (*_IN_CLEAR, *_MANAGED.get(wish.kind, ()))
+    plain = {name: value for name, value in wish.members.items() if name not in ours}
     wanted = rules.check(wish.kind, {**row["body"], **plain}, country).model_dump(mode="json")
     differing = [name for name in wanted if wanted[name] != row["body"].get(name)]
     differing += [

@@ -24,7 +24,12 @@ MAKE: dict[str, dict[str, Any]] = {
     "time_schedule": {"name": "Hours", "rules": [{"kind": "weekly", "dow": 1}]},
     "queue": {"name": "Support"},
     "agent_queue_assignment": {"queue_id": "q_1", "user_id": "us_1"},
-    "call_flow": {"name": "Main", "start": "a", "nodes": [], "edges": []},
+    "call_flow": {
+        "name": "Main",
+        "start": "a",
+        "nodes": [{"id": "a", "type": "hangup", "data": {"kind": "hangup"}}],
+        "edges": [],
+    },
     "voicemail": {},
     "ring_group": {"name": "Sales", "members": [{"user_id": "us_1"}]},
     "conference": {"name": "Weekly"},
