@@ -12,7 +12,7 @@ same batch sees them. If the append fails, everything it touched is forgotten an
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -29,8 +29,9 @@ from domain.resources import Claim, Name
 from domain.routing import Office, Platform
 from events.bans import BansFact
 from events.base import AccountId, CallId, Fact, Millis, StreamName
-from events.call import CallFact
+from events.call import CallFact, FlowStepped
 from events.capacity import CapacityFact
+from events.flow import Dial
 from events.presence import PresenceFact
 from events.resources import Changed, ClaimFact, Created, Deleted
 from events.webhooks import WebhookTested
@@ -85,6 +86,7 @@ class AccountStates:
     capacity: Held[Capacity]
     ledger: NonceLedger
     credentials: dict[str, Credential | None] = field(default_factory=dict)
+    turns: dict[str, int] = field(default_factory=dict)
 
 
 class Bounded(OrderedDict[K, V]):
@@ -128,6 +130,11 @@ class World:
     def office(self, account_id: AccountId) -> Office:
         states = self.account(account_id)
         return Office(account_id, states.directory, states.presence.state, states.capacity.state)
+
+    def turns(self, account_id: AccountId) -> Mapping[str, int]:
+        """Ring group → how many calls it was given since the account was loaded. Not more than a
+        hint whose turn it is: after a take-over a round begins again."""
+        return self.account(account_id).turns
 
     def new_call(self, call_id: CallId) -> CallSession:
         """The session of a call that is most likely new."""
@@ -192,6 +199,7 @@ class World:
         stream = fact.stream
         match fact:
             case CallFact():
+                self._take_turn(fact)
                 calls = self._calls
                 if (session := calls.get(stream)) is None:
                     session = calls[stream] = Held(CallSession(fact.call_id))
@@ -213,6 +221,12 @@ class World:
                 directory.evolve(rows, fact)
                 return version
         raise TypeError(f"no state is made of {type(fact).__name__}")
+
+    def _take_turn(self, fact: CallFact) -> None:
+        if isinstance(fact, FlowStepped) and isinstance(fact.command, Dial):
+            group, states = fact.command.ring_group_id, self._accounts.get(fact.account_id)
+            if group is not None and states is not None:
+                states.turns[group] = states.turns.get(group, 0) + 1
 
     def put_account(
         self,

@@ -35,6 +35,7 @@ from gateways.bus.leases import Leases
 from gateways.bus.relay import Relay
 from gateways.bus.worker import Worker
 from gateways.edge.control import EdgeControl
+from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.http.asgi import Asgi, Endpoint, fast_paths
 from gateways.http.control.app import ControlPlane
@@ -169,9 +170,10 @@ async def edge(settings: Settings, servers: Servers) -> None:
         reader = await stack.enter_async_context(reading(servers))
         commander = await stack.enter_async_context(commanding(client))
         locator = Locator(reader)
-        control = EdgeControl(
-            commander, locator, Steering(reader), made_secret(settings, "nonce_secret")
-        )
+        allowed = networks(settings.webhook_allow_cidrs)
+        requests = await stack.enter_async_context(FlowRequests(allowed, vault(settings, reader)))
+        nonce_secret = made_secret(settings, "nonce_secret")
+        control = EdgeControl(commander, locator, Steering(reader), requests, nonce_secret)
         following = asyncio.create_task(locator.follow())
         consuming = asyncio.create_task(EdgeBus(client, control).run())
         await stack.enter_async_context(background(following, consuming))

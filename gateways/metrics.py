@@ -50,6 +50,9 @@ DELIVERIES = Counter("callplane_webhook_attempts_total", "Attempts to deliver", 
 DELIVERIES_WAITING = Gauge(
     "callplane_webhook_waiting", "Deliveries taken up and not yet paid", multiprocess_mode="livesum"
 )
+FLOW_REQUESTS = Histogram(
+    "callplane_flow_request_seconds", "Time of the requests of webhook nodes", ["outcome"]
+)
 EDGE_EVENTS = Counter("callplane_edge_events_total", "Events taken from the bus", ["outcome"])
 
 

@@ -11,10 +11,11 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from domain.flow import targets, template
+from domain.flow.graph import Graph
 from domain.flow.node import DEFAULT, Answer, Context, Done, Enter, Leave, Next, Visit, Wait
 from domain.flow.nodes import KINDS
 from events.flow import FlowCommand, Frame, Hangup, Play, Request, Visited
-from events.resources import CallFlow, FlowNode
+from events.resources import FlowNode
 
 MAX_NODES = 100
 MAX_DEPTH = 8
@@ -88,7 +89,7 @@ def _pass_node(walk: _Walk, answer: Answer | None) -> Stepped | None:
         walk.frames = []
         return _stepped(walk, Hangup(sip_code=UNAVAILABLE))
     graph = targets.graph_of(walk.context, frame.flow_id, frame.flow_version)
-    node = _node(graph, frame.node_id)
+    node = graph.nodes.get(frame.node_id) if graph else None
     kind = KINDS.get(str(node.data.get("kind"))) if node else None
     if graph is None or node is None or kind is None:
         return _give_up(walk, f"no node {frame.node_id} in {frame.flow_id} v{frame.flow_version}")
@@ -105,12 +106,8 @@ def _pass_node(walk: _Walk, answer: Answer | None) -> Stepped | None:
     return _go_on(walk, graph, node, found, visit.note)
 
 
-def _node(graph: CallFlow | None, id: str) -> FlowNode | None:
-    return next((node for node in graph.nodes if node.id == id), None) if graph else None
-
-
-def _visit(walk: _Walk, graph: CallFlow, node: FlowNode, answer: Answer | None) -> Visit:
-    handles = frozenset(e.sourceHandle or DEFAULT for e in graph.edges if e.source == node.id)
+def _visit(walk: _Walk, graph: Graph, node: FlowNode, answer: Answer | None) -> Visit:
+    handles = frozenset(graph.edges.get(node.id, ()))
     return Visit(
         walk.context, walk.frames[-1], handles, answer, walk.variables, walk.secrets, walk.seq
     )
@@ -149,7 +146,7 @@ def _take_over(walk: _Walk, visit: Visit) -> None:
         walk.variables.pop(next(iter(walk.variables)))
 
 
-def _go_on(walk: _Walk, graph: CallFlow, node: FlowNode, found: Next, note: str) -> Stepped | None:
+def _go_on(walk: _Walk, graph: Graph, node: FlowNode, found: Next, note: str) -> Stepped | None:
     match found:
         case Enter(flow_id):
             return _enter(walk, graph, node, flow_id)
@@ -161,10 +158,10 @@ def _go_on(walk: _Walk, graph: CallFlow, node: FlowNode, found: Next, note: str)
     raise TypeError(type(found).__name__)
 
 
-def _follow(walk: _Walk, graph: CallFlow, node: FlowNode, done: Done, note: str) -> Stepped | None:
+def _follow(walk: _Walk, graph: Graph, node: FlowNode, done: Done, note: str) -> Stepped | None:
     """Along the edge of an outcome; without one along that of `default`, else where the row itself
     sends it, else out of a subflow, else to the end."""
-    drawn = {e.sourceHandle or DEFAULT: e.target for e in graph.edges if e.source == node.id}
+    drawn = graph.edges.get(node.id, {})
     to = drawn.get(done.outcome)
     if to is None and (to := drawn.get(DEFAULT)) is not None:
         note = _joined(note, "not drawn; default")
@@ -182,7 +179,7 @@ def _follow(walk: _Walk, graph: CallFlow, node: FlowNode, done: Done, note: str)
     return _give_up(walk, f"{done.outcome} of {node.id} is not drawn", done.outcome)
 
 
-def _enter(walk: _Walk, graph: CallFlow, node: FlowNode, flow_id: str) -> Stepped | None:
+def _enter(walk: _Walk, graph: Graph, node: FlowNode, flow_id: str) -> Stepped | None:
     version = targets.version_of(walk.context.directory, flow_id)
     inner = None if version is None else targets.graph_of(walk.context, flow_id, version)
     if inner is None or version is None:
@@ -199,7 +196,7 @@ def _return(walk: _Walk, outcome: str) -> Stepped | None:
     walk.frames.pop()
     frame = walk.frames[-1]
     graph = targets.graph_of(walk.context, frame.flow_id, frame.flow_version)
-    node = _node(graph, frame.node_id)
+    node = graph.nodes.get(frame.node_id) if graph else None
     if graph is None or node is None:
         return _give_up(walk, f"no node {frame.node_id} to come back to")
     return _follow(walk, graph, node, Done(outcome), "")

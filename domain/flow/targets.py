@@ -8,10 +8,10 @@ from typing import Any
 
 from domain import hours
 from domain.directory import Directory, body_of, flow_of, live_flow
+from domain.flow.graph import Graph, graph
 from domain.flow.node import Context, Leave
 from events.flow import Frame, Hangup
 from events.resources import (
-    CallFlow,
     Conference,
     Extension,
     FlowNode,
@@ -38,18 +38,19 @@ MAX_EXTENSIONS = 10
 DECLINE = 603
 
 
-def graph_of(context: Context, flow_id: str, version: int) -> CallFlow | None:
+def graph_of(context: Context, flow_id: str, version: int) -> Graph | None:
     """A version of a flow, also of one that stands for a row; None when there is no such thing."""
     kind, colon, id = flow_id.partition(":")
     if not colon:
-        return flow_of(context.directory, flow_id, version)
+        flow = flow_of(context.directory, flow_id, version)
+        return graph(flow) if flow else None
     known = ONE_NODE.get(kind)
     row = body_of(context.directory, id, known[0]) if known else None
     if known is None or row is None:
         return None
     data = {"kind": known[1], **_members(id, row, context)}
     node = FlowNode(id=_NODE, type=known[1], data=data)
-    return CallFlow(name=flow_id, start=_NODE, nodes=(node,), edges=(), version=0, is_published=1)
+    return Graph(_NODE, {_NODE: node}, {})
 
 
 def _members(id: str, row: Resource, context: Context) -> dict[str, Any]:
@@ -95,12 +96,10 @@ def entry_of(context: Context, target: Leave) -> Frame | Hangup | None:
     flow_id = id if kind == "flow" else f"{kind}:{id}"
     if id is None or (version := version_of(directory, flow_id or "")) is None:
         return None
-    graph = graph_of(context, flow_id or "", version)
-    return (
-        None
-        if graph is None
-        else Frame(flow_id=flow_id or "", flow_version=version, node_id=graph.start)
-    )
+    found = graph_of(context, flow_id or "", version)
+    if found is None:
+        return None
+    return Frame(flow_id=flow_id or "", flow_version=version, node_id=found.start)
 
 
 def _of_extension(context: Context, extension: Extension) -> Leave:

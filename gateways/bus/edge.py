@@ -1,8 +1,8 @@
 """Edge nodes on the bus: events from JetStream, questions by request-reply (spec 13).
 
-`edge.<node>.event.<type>` is the same as POST /presence/event, `edge.<node>.req.<auth|route>` the
-same as POST /auth and /route. An event is acknowledged after its effect is durable. What can
-never succeed goes to `dlq.<subject>` with the reason and is acknowledged too, so that it blocks
+`edge.<node>.event.<type>` is the same as POST /presence/event, `edge.<node>.req.<auth|route|flow>`
+the same as POST /auth, /route and /flow. An event is acknowledged after its effect is durable. What
+can never succeed goes to `dlq.<subject>` with the reason and is acknowledged too, so that it blocks
 nobody and is not sent for ever; what cannot succeed now (no worker, no store) is asked for again.
 """
 
@@ -21,7 +21,7 @@ from commands.store import StoreDown
 from domain.errors import Refusal, Unavailable
 from gateways import metrics
 from gateways.bus.connection import EDGE
-from gateways.edge.control import EdgeControl, decode_json
+from gateways.edge.control import EdgeControl, decode_json, farewell
 from gateways.problems import body_of
 
 log = logging.getLogger("callplane.edge")
@@ -103,10 +103,13 @@ class EdgeBus:
                 answer = await self._control.route(body, node)
             elif kind == "auth":
                 answer = await self._control.auth(body, node)
+            elif kind == "flow":
+                answer = await self._control.flow(body)
             else:
                 return
         except Refusal as refusal:
             answer = {"error": body_of(refusal, message.subject)}
+            answer |= farewell(refusal) if message.subject.endswith(".flow") else {}
         except StoreDown:
             answer = {"error": body_of(Unavailable("the store is away"), message.subject)}
         if message.reply:

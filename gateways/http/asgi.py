@@ -30,6 +30,9 @@ TEXT = "text/plain; charset=utf-8"
 NDJSON = "application/x-ndjson"
 
 
+_NOT_FLAT = {"events", "vars", "data"}
+
+
 @dataclass(slots=True)
 class Request:
     """A request as a handler needs it."""
@@ -187,11 +190,11 @@ def _pairs(data: bytes) -> list[tuple[str, str]]:
 
 
 def _form(data: bytes) -> dict[str, Any]:
-    """A form as a mapping; `events`, the only member that is not flat, is JSON inside."""
+    """A form as a mapping; the members that are not flat are JSON inside."""
     body: dict[str, Any] = dict(_pairs(data))
-    if "events" in body:
+    for member in body.keys() & _NOT_FLAT:
         try:
-            body["events"] = orjson.loads(body["events"])
+            body[member] = orjson.loads(body[member])
         except orjson.JSONDecodeError:
-            raise Invalid("the form is not valid", [Fault("/events", "is not JSON")]) from None
+            raise Invalid("the form is not valid", [Fault(f"/{member}", "is not JSON")]) from None
     return body

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.system import System, new_call_id
 
-POSTS = ["/auth", "/auth/challenge", "/route", "/presence/event", "/cac/reset"]
+POSTS = ["/auth", "/auth/challenge", "/route", "/flow", "/presence/event", "/cac/reset"]
 
 
 def assert_problem(answer: httpx.Response, status: int) -> Any:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.system import System, acme, eventually, new_call_id
 
-NODE_PATHS = ["/auth", "/auth/challenge", "/route", "/presence/event"]
+NODE_PATHS = ["/auth", "/auth/challenge", "/route", "/flow", "/presence/event"]
 
 
 @pytest.fixture(scope="module")
