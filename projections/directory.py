@@ -123,6 +123,14 @@ def one(cursor: Cursor[DictRow], account_id: AccountId, kind: str, id: str) -> D
     ).fetchone()
 
 
+def owner_of(cursor: Cursor[DictRow], id: str) -> AccountId | None:
+    """Whose row it is; None when there is no such row."""
+    row = cursor.execute(
+        "SELECT account_id FROM views.resource WHERE id = %s AND NOT deleted", (id,)
+    ).fetchone()
+    return AccountId(row["account_id"]) if row else None
+
+
 def page(
     cursor: Cursor[DictRow],
     account_id: AccountId,

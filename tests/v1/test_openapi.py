@@ -73,7 +73,7 @@ def test_what_the_service_answers_is_what_the_document_says(
     system.route(call_id, account["numbers"][0]["e164"])
     system.report(call_id, "end")
     hook = api.post("/v1/webhooks", {"url": "https://hooks.example/"}).json()["id"]
-    values = {"call_id": call_id}
+    values: dict[str, Any] = {"call_id": call_id, "number": 1}
     checked = 0
     for method, path, operation in operations(document):
         if method != "get":
