@@ -18,7 +18,7 @@ from domain import digest, numbers, rules
 from domain.errors import Fault, Invalid, NotFound
 from events.base import AccountId
 from gateways.ids import PREFIXES, new_id
-from gateways.provisioning import Provisioner, Written
+from gateways.provisioning import Provisioner, Written, secret_of, with_ref
 from gateways.store.reader import Reader
 from gateways.store.secrets import Vault
 from projections import directory
@@ -129,6 +129,8 @@ async def _compared(
         raise Invalid(f"{row['id']} is a {row['kind']}, not a {wish.kind}")
     ours = (*_IN_CLEAR, *_MANAGED.get(wish.kind, ()))
     plain = {name: value for name, value in wish.members.items() if name not in ours}
+    if isinstance(nodes := plain.get("nodes"), list):
+        plain["nodes"] = await asyncio.to_thread(_with_refs, nodes, row["body"]["nodes"], vault)
     wanted = rules.check(wish.kind, {**row["body"], **plain}, country).model_dump(mode="json")
     differing = [name for name in wanted if wanted[name] != row["body"].get(name)]
     differing += [
@@ -155,6 +157,19 @@ def _found(wish: Wish, present: Mapping[str, DictRow], country: str) -> DictRow 
 def _same(stored: Any, wished: Any, country: str) -> bool:
     number = numbers.normalise(str(wished), country)
     return bool(stored == wished or stored == str(wished) or (number and stored == number))
+
+
+def _with_refs(nodes: list[Any], stored: list[dict[str, Any]], vault: Vault) -> list[Any]:
+    """The nodes of a flow with the references that are stored, where the secrets are the same."""
+    refs = {node["id"]: node["data"].get("secretRef") for node in stored}
+    found = []
+    for node in nodes:
+        if (secret := secret_of(node)) is not None:
+            ref = refs.get(node.get("id"))
+            is_same = ref is not None and vault.get(ref) == str(secret).encode()
+            node = with_ref(node, ref if is_same else None)
+        found.append(node)
+    return found
 
 
 def _is_kept(name: str, wish: Wish, row: DictRow, vault: Vault) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 
-from domain import capacity, presence, routing
+from domain import capacity, numbers, presence, routing
 from domain.capacity import Limit
 from domain.directory import body_of
 from domain.flow.node import Context, Leave
@@ -57,7 +57,14 @@ def of_device(context: Context, id: str, seconds: int) -> tuple[Leg, ...]:
 
 
 def of_number(context: Context, number: str, seconds: int) -> tuple[tuple[Leg, ...], str, str]:
-    """The carriers in order, the number to show, and a note."""
+    """The carriers in order, the number to show, and a note. An account without a free outbound
+    channel reaches nobody but help."""
+    account_id, account = context.office.account_id, context.account
+    line = Limit(Hold(Dimension.ACCOUNT_OUT, account_id), account.max_out)
+    if not numbers.is_emergency(number, account.country) and capacity.exhausted(
+        context.office.capacity, context.call_id, [line]
+    ):
+        return (), "", "no outbound channel is free"
     directive = routing.send_out(
         context.office,
         context.platform,

@@ -121,6 +121,13 @@ def test_a_choice_is_followed(digits: str) -> None:
     assert flow.path[0] == ("m", f"digit:{digits}")
 
 
+def test_a_choice_that_is_not_drawn_takes_the_default() -> None:
+    flow = through(MENU, END, SAY, "m -digit:1> end", "m > bye")
+    flow.start()
+    assert _said(flow.step("digit:9")) == "Bye"
+    assert flow.path[0] == ("m", "digit:9")
+
+
 def test_digits_may_come_beside_the_outcome() -> None:
     flow = through(MENU, END, "m -digit:1> end")
     flow.start()
@@ -511,6 +518,16 @@ def test_a_number_that_cannot_be_reached_is_an_outcome(number: str) -> None:
     assert _said(flow.start(to=number)) == "Bye"
 
 
+def test_no_number_is_called_without_a_free_channel_but_help() -> None:
+    acme = Acme(max_out=1)
+    acme.add_trunk("tr_1")
+    acme.occupy(Hold(Dimension.ACCOUNT_OUT, ACCOUNT))
+    flow = through(_dial("number", "{{to}}"), SAY, "d -failed> bye", acme=acme)
+    assert _said(flow.start(to="+442079460000")) == "Bye"
+    help = InFlow(acme, call_id="2")
+    assert rings(help.start(to="911")) == [("sip:911@1.example", 0, 20)]
+
+
 def test_a_sip_address_is_rung_as_it_is_and_nothing_else_is_one() -> None:
     parts = (
         _dial("sip", "sip:{{who}}@pbx.example", callerId="{{called_did}}"),
@@ -748,6 +765,18 @@ def test_a_call_is_forwarded_to_any_target(kind: str, id: str, flow_id: str) -> 
     flow = through(node("f", "forward", dest_kind=kind, dest_id=id), acme=acme)
     flow.start()
     assert [frame.flow_id for frame in flow.facts[-1].frames] == [flow_id]
+
+
+@pytest.mark.parametrize(("kind", "id"), [("ring_group", "rg_1"), ("conference", "conf_1")])
+def test_a_number_leads_into_a_flow_that_stands_for_a_row(kind: str, id: str) -> None:
+    acme = _group("ring_all")
+    acme.add("conference", "conf_1", name="Weekly")
+    acme.add_did(kind, id)
+    flow = InFlow(acme)
+    directive = flow.session.hops[0].directive
+    assert directive.action == "flow"
+    assert (directive.flow_id, directive.flow_version) == (f"{kind}:{id}", 0)
+    assert isinstance(flow.start(directive.flow_id), Dial | JoinConference)
 
 
 def test_hanging_up_is_a_target_too() -> None:

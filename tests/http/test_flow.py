@@ -1,5 +1,6 @@
 """POST /flow over the real contract: an engine walks calls through their flows."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -7,7 +8,9 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from standardwebhooks import Webhook, WebhookVerificationError
 
+from deploy.cli.session import Session
 from gateways.ids import new_id
 from tests.domain.flows import graph, node
 from tests.http.test_bad_input import HOSTILE, assert_problem
@@ -317,6 +320,40 @@ def test_a_server_of_the_customers_is_asked_between_two_steps(system: System) ->
         "webhook",
         "play",
     ]
+
+
+def test_a_request_is_signed_with_the_secret_of_its_node(system: System) -> None:
+    secret = "whsec_" + "c2VjcmV0" * 4
+    with sink() as server:
+        parts = (node("w", "webhook", url=server.url(), secret=secret), BYE, "w -ok> bye")
+        document = account_with(system, *parts)
+        engine = Engine(system, document)
+        assert engine.start()["command"] == "hangup"
+        (request,) = server.received
+        Webhook(secret).verify(request.body, request.headers)
+        system.apply(document)
+        again = Engine(system, document)
+        again.start()
+        assert again.routed["flow_version"] == 1, "the same secret is no change"
+        document["flows"][0]["nodes"][0]["data"]["secret"] = secret.replace("V0c2", "V1c2")
+        system.apply(document)
+        other = Engine(system, document)
+        assert (other.routed["flow_version"], other.start()["command"]) == (2, "hangup")
+        with pytest.raises(WebhookVerificationError):
+            Webhook(secret).verify(server.received[-1].body, server.received[-1].headers)
+    assert secret not in str(engine.steps)
+
+
+def test_anothers_secret_signs_nothing(system: System) -> None:
+    ref = system.with_session(_somebodys_secret)
+    with sink() as server:
+        engine = _asking(system, server.url(), secretRef=ref)
+        assert engine.start()["tts"]["text"] == "Sorry"
+        assert server.received == []
+
+
+async def _somebodys_secret(session: Session) -> str:
+    return await asyncio.to_thread(session.vault.put, new_id("acc"), b"whsec_c2VjcmV0")
 
 
 @pytest.mark.parametrize("status", [404, 500, 301])

@@ -1,8 +1,9 @@
-"""menu: press one for sales. A choice that nobody has drawn is a mistake like any other."""
+"""menu: press one for sales. A choice that nobody has drawn takes the default edge; without one it
+is a mistake, and is asked for again."""
 
 from typing import Literal
 
-from domain.flow.node import Done, Next, Terminators, Tries, Visit
+from domain.flow.node import DEFAULT, Done, Next, Terminators, Tries, Visit
 from domain.flow.nodes.prompting import Prompted, ask
 
 
@@ -26,7 +27,7 @@ def run(node: Menu, visit: Visit) -> Next:
     if visit.answer is None:
         return ask(node, visit, node.terminators, 0, 0)
     digits = visit.answer.digits
-    if digits and f"digit:{digits}" in visit.handles:
+    if digits and visit.handles & {f"digit:{digits}", DEFAULT}:
         return Done(f"digit:{digits}")
     if digits:
         failures += 1
