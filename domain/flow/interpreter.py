@@ -14,12 +14,12 @@ from domain.flow import targets, template
 from domain.flow.graph import Graph
 from domain.flow.node import DEFAULT, Answer, Context, Done, Enter, Leave, Next, Visit, Wait
 from domain.flow.nodes import KINDS
+from domain.flow.run import trim
 from events.flow import FlowCommand, Frame, Hangup, Play, Request, Visited
 from events.resources import FlowNode
 
 MAX_NODES = 100
 MAX_DEPTH = 8
-MAX_VARIABLES = 500
 UNAVAILABLE = 480
 ERROR_PROMPTS = {"no_agents": "no-agents", "full": "all-busy", "busy": "all-busy"}
 """Outcome that nobody has drawn → system prompt; else goodbye."""
@@ -62,7 +62,7 @@ def advance(
     """
     walk = _Walk(context, list(frames), dict(variables), seq)
     if answer is not None and answer.outcome == "hangup":
-        return _hung_up(walk, frames)
+        return _hung_up(walk, frames, answer)
     for _ in range(MAX_NODES):
         if (stepped := _pass_node(walk, answer)) is not None:
             return stepped
@@ -75,10 +75,11 @@ def give_up(context: Context, frames: tuple[Frame, ...], why: str) -> Stepped:
     return _give_up(_Walk(context, list(frames), {}, 0), why)
 
 
-def _hung_up(walk: _Walk, frames: tuple[Frame, ...]) -> Stepped:
+def _hung_up(walk: _Walk, frames: tuple[Frame, ...], answer: Answer) -> Stepped:
     if frames:
         walk.path.append(Visited(frames[-1].node_id, "", "hangup", "the caller has hung up"))
     walk.frames = []
+    walk.hides_answer = "digits" in answer.data  # half a secret, perhaps
     return _stepped(walk, Hangup())
 
 
@@ -92,10 +93,12 @@ def _pass_node(walk: _Walk, answer: Answer | None) -> Stepped | None:
     node = graph.nodes.get(frame.node_id) if graph else None
     kind = KINDS.get(str(node.data.get("kind"))) if node else None
     if graph is None or node is None or kind is None:
+        walk.hides_answer = True  # nobody knows any more what was asked
         return _give_up(walk, f"no node {frame.node_id} in {frame.flow_id} v{frame.flow_version}")
     try:
         data = kind.data.model_validate(node.data)
     except ValidationError:
+        walk.hides_answer = True
         return _give_up(walk, f"the data of {node.id} is not valid")
     visit = _visit(walk, graph, node, answer)
     found = kind.run(data, visit)
@@ -128,12 +131,15 @@ def _masked(visit: Visit) -> Visit:
 
 
 def _wait(walk: _Walk, node: FlowNode, masked: Next, found: Wait, visit: Visit) -> Stepped:
+    """`masked`: what comes of the node for somebody who does not know the secrets."""
+    if not isinstance(masked, Wait):
+        return _give_up(walk, f"{node.id} cannot do with a secret")
     walk.frames[-1] = walk.frames[-1].model_copy(
         update={"stage": found.stage, "failures": found.failures, "timeouts": found.timeouts}
     )
     _take_over(walk, visit)
     _note(walk, node, "", visit.note)
-    stored = masked.command if isinstance(masked, Wait) else found.command
+    stored = masked.command
     if isinstance(stored, Request) and stored != found.command:
         stored = stored.model_copy(update={"is_masked": 1})
     return _stepped(walk, found.command, stored)
@@ -142,8 +148,7 @@ def _wait(walk: _Walk, node: FlowNode, masked: Next, found: Wait, visit: Visit) 
 def _take_over(walk: _Walk, visit: Visit) -> None:
     walk.changed |= visit.changed
     walk.hides_answer |= visit.hides_answer
-    while len(walk.variables) > MAX_VARIABLES:
-        walk.variables.pop(next(iter(walk.variables)))
+    trim(walk.variables)
 
 
 def _go_on(walk: _Walk, graph: Graph, node: FlowNode, found: Next, note: str) -> Stepped | None:

@@ -10,6 +10,10 @@ REMEMBERED = 10
 """Commands of a call that can be given once more: a lost reply never advances a call twice."""
 
 
+MAX_VARIABLES = 500
+"""Of one call; beyond that the oldest are forgotten."""
+
+
 class FlowRun(NamedTuple):
     flow_id: str
     """The flow that was started."""
@@ -41,9 +45,16 @@ def evolved(run: FlowRun | None, fact: FlowStepped) -> FlowRun:
             fact.variables,
             commands,
         )
+    variables = {**run.variables, **fact.variables}
+    trim(variables)
     return run._replace(
         seq=fact.seq,
         frames=fact.frames,
-        variables={**run.variables, **fact.variables},
+        variables=variables,
         commands=commands,
     )
+
+
+def trim(variables: dict[str, str]) -> None:
+    while len(variables) > MAX_VARIABLES:
+        del variables[next(iter(variables))]

@@ -251,6 +251,32 @@ def test_what_is_made_of_a_secret_is_one() -> None:
     assert "4711" not in str(flow.facts)
 
 
+def test_a_secret_is_not_stored_where_only_the_clear_text_would_do() -> None:
+    acme = Acme()
+    acme.add_trunk("tr_1")
+    call = node("d", "dial", target="number", id="{{pin}}")
+    flow = through(_collect(secret=1, maxDigits=12), call, "c > d", acme=acme)
+    flow.start()
+    assert _said(flow.step("digit:442079460000")) == _prompt("goodbye")
+    assert "442079460000" not in str(flow.facts)
+
+
+def test_half_a_secret_is_none_the_less_one() -> None:
+    flow = through(SECRET, SAY, "c > bye")
+    flow.start()
+    flow.step("hangup", digits="471")
+    assert "471" not in str(flow.facts)
+
+
+def test_a_secret_is_kept_when_its_question_is_lost() -> None:
+    flow = through(SECRET, SAY, "c > bye")
+    flow.start()
+    flow.acme.rows.directory.published.clear()
+    flow.acme.lose("call_flow", "flow_1")
+    flow.step("digit:4711")
+    assert "4711" not in str(flow.facts)
+
+
 def test_what_is_not_secret_is_stored_as_it_is() -> None:
     flow = through(_collect(), SAY, "c > bye")
     flow.start()

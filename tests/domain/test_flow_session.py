@@ -1,5 +1,6 @@
 """The loop of POST /flow: what is answered again, what is refused, what always ends."""
 
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from domain.call import Report
 from domain.errors import Conflict, Gone, NotFound
 from domain.flow import interpreter, session
 from domain.flow.node import Answer
-from domain.flow.run import REMEMBERED
+from domain.flow.nodes.webhook import MAX_SAVED
+from domain.flow.run import MAX_VARIABLES, REMEMBERED
 from domain.flow.session import MAX_COMMANDS
 from events.base import Millis
 from events.call import DialogEvent
@@ -191,6 +193,19 @@ def test_a_webhook_is_not_taken_for_what_the_engine_does() -> None:
     assert flow.step("digit:1") == request
     assert len(flow.facts) == 1
     assert isinstance(flow.step("ok"), Play)
+
+
+def test_a_call_has_so_many_variables_and_forgets_the_oldest() -> None:
+    hook = node("w", "webhook", url="https://crm.example/", saveAs="x")
+    flow = through(hook, ONE, "w -ok> one", "one > w")
+    flow.start(first="1")
+    for turn in range(2 * MAX_VARIABLES // MAX_SAVED):
+        body = {f"{turn}-{number}": number for number in range(MAX_SAVED)}
+        flow.step("ok", body=json.dumps(body))
+        flow.step("done")
+    assert len(flow.variables) == MAX_VARIABLES
+    assert "first" not in flow.variables
+    assert f"x.{turn}-0" in flow.variables
 
 
 # What ends
