@@ -280,6 +280,14 @@ def test_an_outcome_that_is_not_drawn_takes_the_default() -> None:
     assert "default" in flow.notes[0]
 
 
+def test_a_step_is_a_sign_of_life() -> None:
+    flow = through(*CHOICE)
+    before = call.idle_deadline(flow.session, 0)
+    flow.acme.now = Millis(NOW + 50_000)
+    flow.start()
+    assert call.idle_deadline(flow.session, 0) == before + 50_000
+
+
 # Subflows
 
 
