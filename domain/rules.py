@@ -263,7 +263,7 @@ class ScheduleRule(resources.ScheduleRule):
     start_date: Date | None = None
     end_date: Date | None = None
     is_closed: Flag = 0
-    label: Name | None = None
+    label: Text | None = None
 
     @model_validator(mode="after")
     def _says_when(self) -> Self:

@@ -94,6 +94,9 @@ def _hours(schedule: TimeSchedule, local: str, fold: int = 0) -> Hours:
         ([NIGHT, {**INDEPENDENCE, "start_date": "2026-07-04"}], "2026-07-04 03:00", Hours.OPEN),
         ([NIGHT, {**INDEPENDENCE, "start_date": "2026-07-04"}], "2026-07-04 07:00", Hours.HOLIDAY),
         ([NIGHT, INDEPENDENCE], "2026-07-04 03:00", Hours.CLOSED),
+        ([{**NIGHT, "end_time": "22:00"}], "2026-06-26 21:59", Hours.CLOSED),
+        ([{**NIGHT, "end_time": "22:00"}], "2026-06-27 21:59", Hours.OPEN),
+        ([{**NIGHT, "end_time": "22:00"}], "2026-06-27 22:00", Hours.CLOSED),
         # 0 is Sunday, 6 is Saturday
         ([{"kind": "weekly", "dow": 0}], "2026-06-28 12:00", Hours.OPEN),
         ([{"kind": "weekly", "dow": 6}], "2026-06-27 12:00", Hours.OPEN),

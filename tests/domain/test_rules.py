@@ -247,3 +247,23 @@ def test_whatever_is_sent_is_a_row_or_a_refusal_that_names_a_member(data: st.Dat
     else:
         assert type(made) is KINDS[kind]
     assert named <= set(members)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "weekly"},
+        {"kind": "date"},
+        {"kind": "date", "start_date": "2026-02-30"},
+        {"kind": "date_range", "start_date": "2026-06-29"},
+        {"kind": "date_range", "start_date": "2026-06-29", "end_date": "2026-06-28"},
+    ],
+)
+def test_a_rule_of_a_schedule_says_when(rule: dict[str, Any]) -> None:
+    (pointer,) = _faults("time_schedule", rules=[rule])
+    assert pointer.startswith("/rules/0")
+
+
+@pytest.mark.parametrize("member", [{}, {"user_id": "us_1", "device_id": "dev_1"}])
+def test_a_member_of_a_ring_group_is_a_user_or_a_device(member: dict[str, Any]) -> None:
+    assert _faults("ring_group", members=[member]) == ["/members/0"]
