@@ -3,8 +3,8 @@
 The most specific rules that match a day make its hours: those of its date, else those of its range
 of dates, else those of its weekday; a day that none matches is closed. Hours that end before they
 begin span midnight and belong to the day on which they begin, so they outlast a closed day after
-it; hours that end when they begin last a day. A schedule that is missing or makes no sense is open, and says so: better a call too many than a
-closed shop that nobody notices.
+it; hours that end when they begin last a day. A schedule that is missing or makes no sense is open,
+and says so: better a call too many than a closed shop that nobody notices.
 
 Wall-clock times are compared as people read them. An hour that a clock change skips is never on the
 clock; an hour that comes twice counts when it comes first: what ends at 01:30 stays ended when

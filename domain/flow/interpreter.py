@@ -1,7 +1,8 @@
 """From an outcome, over as many nodes as need no engine, to the next command (spec 04).
 
-Guarantees: it ends (at most `MAX_NODES` nodes per step, `MAX_DEPTH` flows inside each other), it
-never raises for a graph that was stored, and it looks at nothing but its arguments.
+Guarantees: it ends soon (at most `MAX_NODES` nodes and `MAX_EFFORT` comparisons per step, at most
+`MAX_DEPTH` flows inside each other), it never raises for a graph that was stored, and it looks at
+nothing but its arguments.
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from events.flow import FlowCommand, Frame, Hangup, Play, Request, Visited
 from events.resources import FlowNode
 
 MAX_NODES = 100
+MAX_EFFORT = 10_000
+"""Comparisons in a step: whoever draws conditions draws them for everybody on the same worker."""
 MAX_DEPTH = 8
 UNAVAILABLE = 480
 ERROR_PROMPTS = {"no_agents": "no-agents", "full": "all-busy", "busy": "all-busy"}
@@ -47,6 +50,7 @@ class _Walk:
     changed: dict[str, str] = field(default_factory=dict)
     path: list[Visited] = field(default_factory=list)
     hides_answer: bool = False
+    effort: int = 0
 
 
 def advance(
@@ -100,6 +104,10 @@ def _pass_node(walk: _Walk, answer: Answer | None) -> Stepped | None:
     except ValidationError:
         walk.hides_answer = True
         return _give_up(walk, f"the data of {node.id} is not valid")
+    walk.effort += data.effort
+    if walk.effort > MAX_EFFORT:
+        walk.hides_answer = True
+        return _give_up(walk, f"more than {MAX_EFFORT} comparisons in one step")
     visit = _visit(walk, graph, node, answer)
     found = kind.run(data, visit)
     if isinstance(found, Wait):

@@ -52,6 +52,11 @@ class NodeData(BaseModel):
     pointers: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Member → kind of the row that it names."""
 
+    @property
+    def effort(self) -> int:
+        """What it costs to pass the node, in comparisons; a step has so many of them."""
+        return 1
+
     def emits(self, handle: str) -> bool:
         """Whether an edge may begin at this handle."""
         return handle in self.outcomes or (handle == DEFAULT and bool(self.outcomes))

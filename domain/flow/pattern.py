@@ -17,9 +17,9 @@ from typing import NamedTuple
 MAX_PATTERN = 128
 MAX_TEXT = 128
 MAX_REPEAT = 64
-WITHOUT_END = 16
+WITHOUT_END = 8
 """What a repetition without upper limit counts as: three of them inside each other are too many."""
-MAX_WORK = 2_000
+MAX_WORK = 500
 """Parts of a pattern once its repetitions are written out."""
 
 Places = frozenset[int]

@@ -64,7 +64,7 @@ def test_what_else_matches(written: str, text: str) -> None:
     [
         *("(", ")", "[", "a{", "a{x}", "a{2,1}", "a{65}", "*", "+a", "?", "a**", "\\", "[z-a]"),
         *("(?=a)", "(?P<x>a)", "(?!a)", "a^", "$a", "[a", "(a", "{2}"),
-        *("a" * (MAX_PATTERN + 1), "((a*)*)*", "((a{64}){64}){2}", "(" * 30 + "a" + ")" * 30),
+        *("a" * (MAX_PATTERN + 1), "((a*)*)*", "(a{64}){64}", "(" * 30 + "a" + ")" * 30),
     ],
 )
 def test_what_has_no_meaning_or_would_cost_too_much_is_refused(written: str) -> None:
@@ -94,7 +94,7 @@ def test_a_text_that_is_too_long_does_not_match() -> None:
         "(a+)+b",
         "a*a*a*a*a*a*a*b",
         "(a?){40}b",
-        "((a|b)*a(a|b){4})*c",
+        "((a|b)*a(a|b))*c",
         "(.*)*x",
     ],
 )

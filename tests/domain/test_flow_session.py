@@ -238,6 +238,14 @@ def test_flows_inside_each_other_end() -> None:
     assert len(flow.facts[-1].frames) == interpreter.MAX_DEPTH
 
 
+def test_conditions_without_end_end() -> None:
+    row = {"variable": "x", "op": "in", "value": [str(number) for number in range(200)]}
+    nodes = [node(str(n), "condition", expression=[row] * 50) for n in range(3)]
+    flow = through(*nodes, ONE, "0 -else> 1", "1 -else> 2", "2 -else> one")
+    assert isinstance(flow.start(), Play)
+    assert [one.kind for one in flow.facts[-1].path] == ["condition", "error"]
+
+
 def test_webhooks_one_after_the_other_end() -> None:
     acme = Acme()
     hook = node("w", "webhook", url="https://crm.example/")

@@ -26,6 +26,10 @@ class Collect(Prompted):
     secret: Flag = 0
     outcomes = (DEFAULT, "timeout", "invalid")
 
+    @property
+    def effort(self) -> int:
+        return pattern.compiled(self.regex).work if self.regex else 1
+
 
 def run(node: Collect, visit: Visit) -> Next:
     failures, timeouts = visit.frame.failures, visit.frame.timeouts

@@ -29,6 +29,12 @@ class Row(BaseModel):
             pattern.compiled(str(self.value))
         return self
 
+    @property
+    def effort(self) -> int:
+        if self.op == "matches":
+            return pattern.compiled(str(self.value)).work
+        return len(self.value) if isinstance(self.value, list) else 1
+
 
 class Condition(NodeData):
     kind: Literal["condition"]
@@ -38,6 +44,10 @@ class Condition(NodeData):
     ]
     outcomes = ("else",)
     waits = False
+
+    @property
+    def effort(self) -> int:
+        return sum(row.effort for row in self.expression)
 
     def emits(self, handle: str) -> bool:
         place = handle.removeprefix("match:")

@@ -19,6 +19,10 @@ class SetVariable(NodeData):
     assignments: Annotated[list[Assignment], Field(min_length=1, max_length=50)]
     waits = False
 
+    @property
+    def effort(self) -> int:
+        return len(self.assignments)
+
 
 def run(node: SetVariable, visit: Visit) -> Next:
     for assignment in node.assignments:
