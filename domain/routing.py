@@ -506,7 +506,7 @@ def send_out(
     walk = _Walk(RouteRequest(call_id, caller, number), office, platform, now)
     walk.direction, walk.from_number, walk.to_number = Direction.OUTBOUND, caller, number
     walk.emergency = numbers.is_emergency(number, walk.country)
-    return _send_out(walk)
+    return _standing(walk) or _send_out(walk)
 
 
 def _send_out(walk: _Walk) -> Directive:

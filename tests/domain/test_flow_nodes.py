@@ -554,6 +554,14 @@ def test_no_number_is_called_without_a_free_channel_but_help() -> None:
     assert rings(help.start(to="911")) == [("sip:911@1.example", 0, 20)]
 
 
+def test_an_account_that_was_suspended_meanwhile_calls_nobody() -> None:
+    acme = Acme()
+    acme.add_trunk("tr_1")
+    flow = through(_dial("number", "{{to}}"), SAY, "d -failed> bye", acme=acme)
+    acme.change("account", ACCOUNT, status="suspended")
+    assert _said(flow.start(to="+442079460000")) == "Bye"
+
+
 def test_a_sip_address_is_rung_as_it_is_and_nothing_else_is_one() -> None:
     parts = (
         _dial("sip", "sip:{{who}}@pbx.example", callerId="{{called_did}}"),
