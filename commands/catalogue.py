@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from commands import bans, call, capacity, dnc, presence, resources, webhooks
+from commands import bans, call, capacity, dnc, flow, presence, resources, webhooks
 from commands.message import Command, Handler
 
 CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "call.RouteCall": (call.RouteCall, call.route_call),
     "call.ReportDialog": (call.ReportDialog, call.report_dialog),
     "call.EndLostCalls": (call.EndLostCalls, call.end_lost_calls),
+    "call.StartFlow": (flow.StartFlow, flow.start_flow),
+    "call.StepFlow": (flow.StepFlow, flow.step_flow),
+    "call.SimulateFlow": (flow.SimulateFlow, flow.simulate_flow),
     "presence.VerifyDigest": (presence.VerifyDigest, presence.verify_digest),
     "presence.ReportContact": (presence.ReportContact, presence.report_contact),
     "capacity.ResetCapacity": (capacity.ResetCapacity, capacity.reset_capacity),

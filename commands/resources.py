@@ -25,6 +25,8 @@ Kind = Literal[
     "agent_queue_assignment",
     "call_flow",
     "voicemail",
+    "ring_group",
+    "conference",
     "webhook",
     "api_key",
     "call_limit",

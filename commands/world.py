@@ -32,9 +32,10 @@ from domain.resources import Claim, Name
 from domain.routing import Office, Platform
 from events.bans import BansFact
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis, StreamName
-from events.call import CallFact
+from events.call import CallFact, FlowStepped
 from events.capacity import CapacityFact
 from events.dnc import DncFact
+from events.flow import Dial
 from events.presence import PresenceFact
 from events.resources import Changed, ClaimFact, Created, Deleted
 from events.webhooks import WebhookTested
@@ -94,6 +95,7 @@ class AccountStates:
     capacity: Held[Capacity]
     ledger: NonceLedger
     credentials: dict[str, Credential | None] = field(default_factory=dict)
+    turns: dict[str, int] = field(default_factory=dict)
 
 
 class Bounded(OrderedDict[K, V]):
@@ -149,6 +151,11 @@ class World:
     def office(self, account_id: AccountId) -> Office:
         states = self.account(account_id)
         return Office(account_id, states.directory, states.presence.state, states.capacity.state)
+
+    def turns(self, account_id: AccountId) -> Mapping[str, int]:
+        """Ring group → how many calls it was given since the account was loaded. Not more than a
+        hint whose turn it is: after a take-over a round begins again."""
+        return self.account(account_id).turns
 
     def new_call(self, call_id: CallId) -> CallSession:
         """The session of a call that is most likely new."""
@@ -221,6 +228,7 @@ class World:
         stream = fact.stream
         match fact:
             case CallFact():
+                self._take_turn(fact)
                 calls = self._calls
                 if (session := calls.get(stream)) is None:
                     session = calls[stream] = Held(CallSession(fact.call_id))
@@ -244,6 +252,12 @@ class World:
                 directory.evolve(rows, fact)
                 return version
         raise TypeError(f"no state is made of {type(fact).__name__}")
+
+    def _take_turn(self, fact: CallFact) -> None:
+        if isinstance(fact, FlowStepped) and isinstance(fact.command, Dial):
+            group, states = fact.command.ring_group_id, self._accounts.get(fact.account_id)
+            if group is not None and states is not None:
+                states.turns[group] = states.turns.get(group, 0) + 1
 
     def put_account(
         self,

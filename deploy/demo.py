@@ -83,7 +83,7 @@ def _welcome(settings: Settings, key: str) -> str:
     return f"""
 Callplane is up. Ctrl-C stops it; the data stays in {settings.data_dir}.
 
-  edge control plane   http://{host}:{settings.edge_port}   /auth /route /presence/event /cac /calls
+  edge control plane   http://{host}:{settings.edge_port}   /auth /route /flow /presence/event …
   public API           http://{host}:{settings.api_port}   /v1/calls …, /v1/openapi.json
   realtime             http://{host}:{settings.realtime_port}   health only, so far
   console              http://{host}:{settings.console_port}   health only, so far

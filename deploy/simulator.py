@@ -1,7 +1,7 @@
 """A simulated SIP edge: registers phones and places calls over the real HTTP contract.
 
 What it does follows from its seed; when things happen follows from the clock. It asks and reports
-exactly what a real edge would: /auth/challenge, /auth, /route, /presence/event.
+exactly what a real edge would: /auth/challenge, /auth, /route, /flow, /presence/event.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 
+from deploy.engine import SimulatedEngine
 from domain import digest
 from domain.digest import Answer
 
@@ -124,6 +125,7 @@ class SimulatedEdge:
             self._cause(),
             self._random.uniform(0.5, 2.0),
             self._random.uniform(1.0, 8.0),
+            random.Random(self._random.random()),
         )
         task = asyncio.create_task(self._call(http, stop, call_id, *plan))
         self._calls.add(task)
@@ -147,17 +149,28 @@ class SimulatedEdge:
         code: int | None,
         ring_sec: float,
         talk_sec: float,
+        chance: random.Random,
     ) -> None:
         try:
             request = {"callId": call_id, "from": caller, "to": number, "srcIp": "198.51.100.7"}
-            routed = await self._post(http, "/route", request)
-            if routed["rtjson"]["action"] != "reject":
+            routed = (await self._post(http, "/route", request))["rtjson"]
+            if routed["action"] != "reject":
                 await self._report(http, call_id, "early", sipCode=180)
                 await _until(stop, ring_sec)
                 if code is None:
                     await self._report(http, call_id, "answered")
-                    await _until(stop, talk_sec)
-                    await self._report(http, call_id, "end", hangupBy="caller")
+                    by = "caller"
+                    if routed["action"] == "flow":
+                        engine = SimulatedEngine(
+                            lambda path, body: self._post(http, path, body),
+                            chance,
+                            lambda seconds: _until(stop, seconds),
+                            talk_sec,
+                        )
+                        by = await engine.run(call_id, routed["flow_id"])
+                    else:
+                        await _until(stop, talk_sec)
+                    await self._report(http, call_id, "end", hangupBy=by)
                 else:
                     await self._report(http, call_id, "end", sipCode=code)
             if self.on_finished is not None:

@@ -40,6 +40,7 @@ from gateways.bus.relay import Relay
 from gateways.bus.worker import Worker
 from gateways.dnc import Importer
 from gateways.edge.control import EdgeControl
+from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
 from gateways.http.control.app import ControlPlane
@@ -192,12 +193,15 @@ async def edge(settings: Settings, servers: Servers) -> None:
         nodes = Nodes(client)
         security = Security(commander, reader, nodes)
         await EdgeOps(client, nodes).start()
+        opened = vault(settings, reader)
+        allowed = networks(settings.webhook_allow_cidrs)
         control = EdgeControl(
             commander,
             locator,
             Steering(reader),
+            await stack.enter_async_context(FlowRequests(allowed, opened)),
             made_secret(settings, "nonce_secret"),
-            Opened(vault(settings, reader)),
+            Opened(opened),
         )
         following = asyncio.create_task(locator.follow())
         consuming = asyncio.create_task(EdgeBus(client, control, security).run())

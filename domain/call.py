@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from domain.flow import run
+from domain.flow.run import FlowRun
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import (
     CallAnswered,
@@ -20,6 +22,7 @@ from events.call import (
     CallRouted,
     DialogEvent,
     Disposition,
+    FlowStepped,
     Outcome,
     Reject,
 )
@@ -32,6 +35,7 @@ CallFact = (
     | CallEnded
     | CallRevised
     | CallObserved
+    | FlowStepped
 )
 
 MAX_HOPS = 10
@@ -65,6 +69,8 @@ class CallSession:
     """Set when the call has ended."""
     last_seen: Millis = Millis(0)
     """When the last fact was decided: the call's last sign of life."""
+    flow: FlowRun | None = None
+    """The flow that was started last."""
     early_reports: list[Report] = field(default_factory=list)
     """Reports that came before the route request."""
 
@@ -278,6 +284,8 @@ def evolve(state: CallSession, fact: CallFact) -> CallSession:
             state.early_reports.append(
                 Report(fact.event, fact.ts, fact.sip_code, fact.cause, fact.hangup_by)
             )
+        case FlowStepped():
+            state.flow = run.evolved(state.flow, fact)
         case _:
             assert_never(fact)
     return state

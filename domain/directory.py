@@ -10,6 +10,7 @@ from typing import Any, TypeVar, assert_never
 from events.base import Millis
 from events.resources import (
     Account,
+    CallFlow,
     CallLimit,
     Changed,
     Created,
@@ -24,6 +25,8 @@ from events.resources import (
 )
 
 B = TypeVar("B", bound=Resource)
+KEPT_VERSIONS = 20
+"""Published versions of a flow that are at hand."""
 ResourceFact = Created[Any] | Changed[Any] | Deleted[Any]
 
 
@@ -54,6 +57,9 @@ class Directory:
     """E.164 → id"""
     extensions: dict[str, str] = field(default_factory=dict)
     """digits → id"""
+    published: dict[str, dict[int, CallFlow]] = field(default_factory=dict)
+    """Flow → version → the body as it was frozen; the newest `KEPT_VERSIONS`, of deleted flows too:
+    a call that began in one ends in it."""
     trunks: dict[str, SipTrunk] = field(default_factory=dict)
     routes: dict[str, OutboundRoute] = field(default_factory=dict)
     limits: dict[str, CallLimit] = field(default_factory=dict)
@@ -74,6 +80,22 @@ def rows_of(state: Directory, kind: type[B]) -> Iterator[tuple[str, B]]:
 def device_id(state: Directory, username: str, realm: str) -> str | None:
     """The device with this login. The name may carry the domain (`1001@acme.example`)."""
     return state.devices.get((username.partition("@")[0], realm.lower()))
+
+
+def flow_of(state: Directory, id: str, version: int) -> CallFlow | None:
+    """A version of a flow: as it was frozen, or the draft that bears this number."""
+    if frozen := state.published.get(id, {}).get(version):
+        return frozen
+    draft = body_of(state, id, CallFlow)
+    return draft if draft is not None and draft.version == version else None
+
+
+def live_flow(state: Directory, id: str | None) -> CallFlow | None:
+    """The version of a flow that calls get now; None when it is not published."""
+    body = body_of(state, id, CallFlow)
+    if id is None or body is None or (version := body.live) is None:
+        return None
+    return flow_of(state, id, version)
 
 
 def version_of(state: Directory, id: str) -> int:
@@ -106,6 +128,8 @@ def evolve(state: Directory, fact: ResourceFact) -> Directory:
 def put(state: Directory, row: Row) -> None:
     """Add `row` with its look-ups."""
     state.rows[row.id] = row
+    if isinstance(row.body, CallFlow):
+        freeze(state, row.id, row.body)
     match row.body:
         case Account():
             state.account = row.body
@@ -124,6 +148,15 @@ def put(state: Directory, row: Row) -> None:
             state.routes[row.id] = row.body
         case CallLimit():
             state.limits[row.id] = row.body
+
+
+def freeze(state: Directory, id: str, flow: CallFlow) -> None:
+    """Keep a published version; what was published first under a number stays."""
+    if flow.is_published:
+        versions = state.published.setdefault(id, {})
+        versions.setdefault(flow.version, flow)
+        if len(versions) > KEPT_VERSIONS:
+            del versions[min(versions)]
 
 
 def _unlink(state: Directory, row: Row) -> None:
@@ -148,8 +181,13 @@ def _unlink(state: Directory, row: Row) -> None:
 # Fold
 
 
-def restored(rows: Iterable[Row], gone: dict[str, int]) -> Directory:
+def restored(
+    rows: Iterable[Row], gone: dict[str, int], published: Iterable[tuple[str, CallFlow]] = ()
+) -> Directory:
+    """`published`: flow id and frozen body, in the order of their versions."""
     state = Directory(gone=gone)
+    for id, flow in published:
+        freeze(state, id, flow)
     for row in rows:
         put(state, row)
     return state

@@ -3,6 +3,7 @@
     Refusal                 the request was understood and is not carried out; nothing changed
     ├── Invalid             a member is malformed or breaks a rule; `faults` names each
     ├── NotFound            no such thing in this account
+    ├── Gone                was there, and is over for good
     ├── Forbidden           exists, but not for this caller or in this state
     ├── Conflict            contradicts what exists (a taken name, a row in use)
     ├── PreconditionFailed  the row has changed since the caller read it
@@ -35,6 +36,9 @@ class Invalid(Refusal): ...
 
 
 class NotFound(Refusal): ...
+
+
+class Gone(Refusal): ...
 
 
 class Forbidden(Refusal): ...

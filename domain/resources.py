@@ -12,18 +12,21 @@ from typing import Any, NamedTuple, assert_never
 from domain import rules
 from domain.directory import Directory, Row, body_of
 from domain.errors import Conflict, Fault, Forbidden, Invalid, NotFound, PreconditionFailed
+from domain.flow import validation, versions
 from events.base import AccountId, Fact, Millis
 from events.resources import (
     CHANGED,
     CREATED,
     DELETED,
     KINDS,
+    CallFlow,
     CallLimit,
     Did,
     Extension,
     NameClaimed,
     NameReleased,
     Resource,
+    RingGroup,
     SipDevice,
     SipDomain,
     SipUser,
@@ -63,7 +66,9 @@ TARGETS: dict[str, str | None] = {
     "user": "sip_user",
     "extension": "extension",
     "queue": "queue",
+    "ring_group": "ring_group",
     "voicemail": "voicemail",
+    "conference": "conference",
     "trunk": "sip_trunk",
     "hangup": None,
 }
@@ -73,6 +78,9 @@ POINTERS: dict[str, dict[str, str]] = {
     "sip_user": {"voicemail_id": "voicemail"},
     "sip_device": {"user_id": "sip_user"},
     "outbound_route": {"trunk_ids": "sip_trunk"},
+    "did": {"schedule_id": "time_schedule"},
+    "extension": {"schedule_id": "time_schedule"},
+    "ring_group": {"schedule_id": "time_schedule"},
     "queue": {"schedule_id": "time_schedule"},
     "agent_queue_assignment": {"queue_id": "queue", "user_id": "sip_user"},
 }
@@ -98,7 +106,7 @@ def create(
         raise Conflict(f"{id} exists already")
     if kind != "account" and state.account is None:
         raise NotFound(f"no account {author.account_id}")
-    body = rules.check(kind, members, _country(state))
+    body = versions.first(_checked(state, kind, members), state.published.get(id, {}))
     _check_pointers(state, kind, body)
     _check_unique(state, id, body)
     made = CREATED[kind](
@@ -119,7 +127,8 @@ def change(
     """Merge `patch` into the row (RFC 7396 on its top level). Nothing when nothing differs."""
     row = _existing(state, kind, id, if_version)
     before = row.body.model_dump()
-    body = rules.check(kind, {**before, **patch}, _country(state), before)
+    body = _checked(state, kind, {**before, **patch}, before)
+    body = versions.next(body, row.body, patch, state.published.get(id, {}))
     after = body.model_dump()
     changed = tuple(member for member in after if after[member] != before[member])
     if not changed:
@@ -235,13 +244,35 @@ def _check_unique(state: Directory, id: str, body: Resource) -> None:
             raise Conflict(f"extension {body.digits} is taken", [Fault("/digits", "is taken")])
 
 
+def _checked(
+    state: Directory, kind: str, members: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> Resource:
+    """The body by its rules. A flow's faults and what its nodes point to are refused together."""
+    lost = _lost(state, members) if kind == "call_flow" else []
+    try:
+        body = rules.check(kind, members, _country(state), before or {})
+    except Invalid as refusal:
+        raise Invalid(refusal.detail, [*refusal.faults, *lost]) from None
+    if lost:
+        raise Invalid("the flow points to what does not exist", lost)
+    return body
+
+
+def _lost(state: Directory, members: Mapping[str, Any]) -> list[Fault]:
+    """What the nodes of a flow point to and does not exist in this account."""
+    found = []
+    for pointer, kind, id, is_target in validation.pointers(members):
+        wanted = TARGETS.get(kind) if is_target else kind
+        if wanted is not None and body_of(state, id, KINDS[wanted]) is None:
+            found.append(Fault(pointer, f"no {wanted} {id[:64]}"))
+    return found
+
+
 def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
     faults: list[Fault] = []
-    for member, wanted in _pointers(body):
-        value = getattr(body, member)
-        ids = value if isinstance(value, tuple) else (value,)
-        missing = [id for id in ids if id and body_of(state, id, KINDS[wanted]) is None]
-        faults += [Fault(f"/{member}", f"no {wanted} {id}") for id in missing]
+    for pointer, _, wanted, id in _pointers(kind, body):
+        if body_of(state, id, KINDS[wanted]) is None:
+            faults.append(Fault(pointer, f"no {wanted} {id}"))
     for member, target in _targets(body):
         id = getattr(body, f"{member}_id")
         if target not in TARGETS:
@@ -254,11 +285,38 @@ def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
         raise Invalid(f"the {kind} points to what does not exist", faults)
 
 
-def _pointers(body: Resource) -> Iterator[tuple[str, str]]:
-    """The members that name rows, and the kinds of these."""
-    yield from POINTERS.get(kind_of(body), {}).items()
-    if isinstance(body, CallLimit) and (wanted := SCOPES.get(body.scope_kind)):
-        yield "scope_id", wanted
+class _Pointer(NamedTuple):
+    pointer: str
+    """Where it stands in the body (JSON pointer)."""
+    member: str
+    kind: str
+    """Of the row that it names."""
+    id: str
+
+
+def _pointers(kind: str, body: Resource) -> Iterator[_Pointer]:
+    """Everything in the body that names a row, but for route targets."""
+    for member, wanted in POINTERS.get(kind, {}).items():
+        value = getattr(body, member)
+        for id in value if isinstance(value, tuple) else (value,):
+            if id:
+                yield _Pointer(f"/{member}", member, wanted, id)
+    if isinstance(body, CallLimit) and body.scope_id and (scope := SCOPES.get(body.scope_kind)):
+        yield _Pointer("/scope_id", "scope_id", scope, body.scope_id)
+    if isinstance(body, RingGroup):
+        for number, one in enumerate(body.members):
+            if one.user_id:
+                yield _Pointer(f"/members/{number}/user_id", "members", "sip_user", one.user_id)
+            if one.device_id:
+                pointer = f"/members/{number}/device_id"
+                yield _Pointer(pointer, "members", "sip_device", one.device_id)
+
+
+def _of_nodes(flow: CallFlow) -> Iterator[_Pointer]:
+    """The rows without which the flow could not be saved as it is."""
+    for pointer, kind, id, is_target in validation.pointers(flow.model_dump()):
+        if wanted := TARGETS.get(kind) if is_target else kind:
+            yield _Pointer(pointer, "nodes", wanted, id)
 
 
 def _targets(body: Resource) -> Iterator[tuple[str, str]]:
@@ -280,10 +338,11 @@ def _without_kind(body: Resource) -> Iterator[str]:
 def _pointing_to(state: Directory, kind: str, id: str) -> Iterable[tuple[str, str]]:
     """Row id and member of all that point to the row `id`."""
     for row in state.rows.values():
-        for member, wanted in _pointers(row.body):
-            value = getattr(row.body, member)
-            if wanted == kind and (value == id or (isinstance(value, tuple) and id in value)):
-                yield row.id, member
+        found = [*_pointers(kind_of(row.body), row.body)]
+        if isinstance(row.body, CallFlow) and row.id != id:
+            found += _of_nodes(row.body)
+        for member in dict.fromkeys(p.member for p in found if p.kind == kind and p.id == id):
+            yield row.id, member
         for member, target in _targets(row.body):
             if TARGETS.get(target) == kind and getattr(row.body, f"{member}_id") == id:
                 yield row.id, f"{member}_id"
@@ -298,9 +357,14 @@ def _is_required(body: Resource, member: str) -> bool:
 def _without(members: Mapping[str, Any], member: str, id: str) -> dict[str, Any]:
     value = members[member]
     if isinstance(value, tuple):
-        return {member: tuple(other for other in value if other != id)}
+        return {member: tuple(other for other in value if not _names(other, id))}
     kind_member = member.removesuffix("_id") + "_kind"
     return {member: None} | ({kind_member: None} if kind_member in members else {})
+
+
+def _names(item: Any, id: str) -> bool:
+    """Whether an item of a list is, or points to, the row `id`."""
+    return id in item.values() if isinstance(item, dict) else bool(item == id)
 
 
 # Evolve

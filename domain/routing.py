@@ -12,10 +12,10 @@ from hashlib import blake2b
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
-from domain import call, capacity, dnc, numbers, presence, tolls, windows
+from domain import call, capacity, dnc, hours, numbers, presence, tolls, windows
 from domain.call import CallSession
 from domain.capacity import Capacity, Limit
-from domain.directory import Directory, body_of
+from domain.directory import Directory, body_of, live_flow
 from domain.directory import device_id as device_of_login
 from domain.dnc import DncList
 from domain.presence import Presence
@@ -36,14 +36,16 @@ from events.call import (
 from events.capacity import Count, Dimension, Hold, LimitExceeded, TollFraudSuspected
 from events.resources import (
     Account,
-    CallFlow,
+    Conference,
     Did,
     Extension,
     OutboundRoute,
     Queue,
+    RingGroup,
     SipDevice,
     SipTrunk,
     SipUser,
+    TimeSchedule,
     Voicemail,
 )
 
@@ -322,9 +324,11 @@ def _classify_inbound(walk: _Walk, dialled: str) -> Directive | None:
     walk.direction, walk.did, walk.to_number = Direction.INBOUND, (id, did), did.e164
     caller = numbers.user_part(walk.ask.from_)
     walk.from_number = numbers.normalise(caller, walk.country) or caller
-    walk.target = (did.dest_kind, did.dest_id) if did.dest_kind else _default_target(walk)
     walk.vars = {"caller_cid": walk.from_number, "called_did": did.e164, **(did.dest_xform or {})}
     walk.note("classify", "inbound", id)
+    walk.target = _by_hours(walk, did) or (
+        (did.dest_kind, did.dest_id) if did.dest_kind else _default_target(walk)
+    )
     return None
 
 
@@ -383,17 +387,22 @@ def _follow(walk: _Walk, kind: str, id: str | None) -> Directive | None:
     """The directive of this target, or None after `walk.target` was set to the next one."""
     directory = walk.office.directory
     match kind:
-        case "flow" if (flow := body_of(directory, id, CallFlow)) and flow.is_published:
+        case "flow" if flow := live_flow(directory, id):
             walk.note("target", "flow", f"{id} v{flow.version}")
             return RunFlow(flow_id=id or "", flow_version=flow.version, vars=walk.vars)
         case "queue" if body_of(directory, id, Queue):
             return _one_node_flow(walk, kind, id)
         case "voicemail" if body_of(directory, id, Voicemail):
             return _one_node_flow(walk, kind, id)
+        case "ring_group" if body_of(directory, id, RingGroup):
+            return _one_node_flow(walk, kind, id)
+        case "conference" if body_of(directory, id, Conference):
+            return _one_node_flow(walk, kind, id)
         case "extension" if extension := body_of(directory, id, Extension):
             walk.note("target", "extension", id or "")
             if extension.status == "active" and extension.dest_kind:
-                walk.target = (extension.dest_kind, extension.dest_id)
+                here = (extension.dest_kind, extension.dest_id)
+                walk.target = _by_hours(walk, extension) or here
                 walk.vars |= extension.dest_xform or {}
                 return None
             return Reject(code=404, reason="Not Found")
@@ -408,6 +417,19 @@ def _follow(walk: _Walk, kind: str, id: str | None) -> Directive | None:
     walk.note("target", "missing", f"{kind} {id}")
     walk.target = _default_target(walk)
     return None
+
+
+def _by_hours(walk: _Walk, row: Did | Extension) -> tuple[str, str | None] | None:
+    """Where the call goes instead because of the hour; None: where it goes anyway."""
+    if row.schedule_id is None:
+        return None
+    timezone = walk.account.timezone if walk.account else "UTC"
+    schedule = body_of(walk.office.directory, row.schedule_id, TimeSchedule)
+    answer = hours.look_up(schedule, walk.now, timezone)
+    walk.note("hours", answer.hours, f"{row.schedule_id} {answer.label}".strip())
+    if answer.warning:
+        walk.note("hours", "warning", answer.warning)
+    return hours.diversion(row, answer.hours)
 
 
 def _default_target(walk: _Walk) -> tuple[str, str | None] | None:
@@ -439,7 +461,7 @@ def _ring_user(walk: _Walk, id: str, user: SipUser) -> Directive | None:
     line = Limit(Hold(Dimension.USER, id), user.max_simultaneous)
     if capacity.exhausted(walk.office.capacity, walk.ask.call_id, [line]):
         return _instead(walk, id, user, "busy", *busy)
-    forks = _forks(walk, id, user)
+    forks = forks_of(walk.office, id, user)
     if not forks:
         away = (user.fwd_noanswer_kind, user.fwd_noanswer_id, 480, "Temporarily Unavailable")
         return _instead(walk, id, user, "unreachable", *away)
@@ -480,15 +502,15 @@ def _instead(
     return None
 
 
-def _forks(walk: _Walk, user_id: str, user: SipUser) -> tuple[Fork, ...]:
+def forks_of(office: Office, user_id: str, user: SipUser) -> tuple[Fork, ...]:
     """The devices to ring: all at once, one after the other, or only the first."""
-    directory = walk.office.directory
+    directory = office.directory
     found: list[tuple[str, SipDevice]] = []
     for device_id in directory.devices_of.get(user_id, ()):
         device = body_of(directory, device_id, SipDevice)
         if device is None or device.status != "active":
             continue
-        if presence.is_reachable(walk.office.presence, device_id):
+        if presence.is_reachable(office.presence, device_id):
             found.append((device_id, device))
     found.sort(key=lambda pair: (pair[1].ring_order, pair[0]))
     if user.ring_strategy == "simultaneous":
@@ -508,6 +530,16 @@ def _forks(walk: _Walk, user_id: str, user: SipUser) -> tuple[Fork, ...]:
 
 
 # Outbound
+
+
+def send_out(
+    office: Office, platform: Platform, call_id: CallId, caller: str, number: str, now: Millis
+) -> Directive:
+    """Where a call of the account to `number` (E.164, or an emergency number) would go out."""
+    walk = _Walk(RouteRequest(call_id, caller, number), office, platform, now)
+    walk.direction, walk.from_number, walk.to_number = Direction.OUTBOUND, caller, number
+    walk.emergency = numbers.is_emergency(number, walk.country)
+    return _standing(walk) or _send_out(walk)
 
 
 def _send_out(walk: _Walk) -> Directive:

@@ -7,10 +7,10 @@ again. Reading a stored row never comes through here, so a rule may become stric
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import time
+from datetime import date, time
 from ipaddress import ip_network
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -20,10 +20,12 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
+    model_validator,
 )
 
 from domain import numbers
 from domain.errors import Fault, Invalid
+from domain.flow import validation
 from events import resources
 from events.resources import Resource
 
@@ -73,6 +75,11 @@ def _hhmm(value: str) -> str:
     return value
 
 
+def _date(value: str) -> str:
+    date.fromisoformat(value)
+    return value
+
+
 Flag = Annotated[int, BeforeValidator(_flag), Field(ge=0, le=1)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=1000)]
@@ -87,7 +94,11 @@ Network = Annotated[str, AfterValidator(_network)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 TimeOfDay = Annotated[str, AfterValidator(_hhmm)]
-Date = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+Date = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"),
+    AfterValidator(_date),
+]
 Id = Annotated[str, Field(min_length=1, max_length=64)]
 DestKind = Literal[
     "flow",
@@ -187,6 +198,8 @@ class Did(resources.Did):
     max_channels: Count | None = None
     fax_mode: Literal["voice", "t38", "passthrough"] = "voice"
     allow_anonymous: Flag = 1
+    closed_dest_kind: DestKind | None = None
+    holiday_dest_kind: DestKind | None = None
 
 
 class Extension(resources.Extension):
@@ -194,6 +207,43 @@ class Extension(resources.Extension):
     digits: Digits
     dest_kind: DestKind | None = None
     status: Status = "active"
+    closed_dest_kind: DestKind | None = None
+    holiday_dest_kind: DestKind | None = None
+
+
+class RingGroupMember(resources.RingGroupMember):
+    model_config = _STRICT
+    user_id: Id | None = None
+    device_id: Id | None = None
+    position: Count = 0
+    delay_sec: Annotated[int, Field(ge=0, le=600)] = 0
+    timeout_sec: Annotated[int, Field(ge=1, le=600)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.user_id is None) == (self.device_id is None):
+            raise ValueError("names either a user or a device")
+        return self
+
+
+class RingGroup(resources.RingGroup):
+    model_config = _STRICT
+    name: Name
+    strategy: Literal["ring_all", "sequential", "round_robin"] = "ring_all"
+    ring_timeout_sec: Annotated[int, Field(ge=1, le=600)] = 25
+    exit_dest_kind: DestKind | None = None
+    closed_dest_kind: DestKind | None = None
+    holiday_dest_kind: DestKind | None = None
+    members: Annotated[tuple[RingGroupMember, ...], Field(max_length=100)] = ()
+
+
+class Conference(resources.Conference):
+    model_config = _STRICT
+    name: Name
+    pin: Annotated[str, Field(pattern="^[0-9]{1,16}$")] | None = None
+    max_members: Count | None = None
+    record: Flag = 0
+    wait_for_moderator: Flag = 0
 
 
 class SipTrunk(resources.SipTrunk):
@@ -238,6 +288,17 @@ class ScheduleRule(resources.ScheduleRule):
     start_date: Date | None = None
     end_date: Date | None = None
     is_closed: Flag = 0
+    label: Text | None = None
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if self.kind == "weekly" and self.dow is None:
+            raise ValueError("a weekly rule needs dow")
+        if self.kind != "weekly" and self.start_date is None:
+            raise ValueError(f"a {self.kind} rule needs start_date")
+        if self.kind == "date_range" and (self.end_date or "") < (self.start_date or ""):
+            raise ValueError("a date_range rule needs an end_date, not before its start_date")
+        return self
 
 
 class TimeSchedule(resources.TimeSchedule):
@@ -271,6 +332,10 @@ class Queue(resources.Queue):
     timeout_dest_kind: DestKind | None = None
     max_queued: Count | None = None
     priority: Count = 0
+    closed_dest_kind: DestKind | None = None
+    holiday_dest_kind: DestKind | None = None
+    no_agents_dest_kind: DestKind | None = None
+    queue_full_dest_kind: DestKind | None = None
 
 
 class AgentQueueAssignment(resources.AgentQueueAssignment):
@@ -341,6 +406,8 @@ RULES: dict[str, type[Resource]] = {
     "agent_queue_assignment": AgentQueueAssignment,
     "call_flow": CallFlow,
     "voicemail": Voicemail,
+    "ring_group": RingGroup,
+    "conference": Conference,
     "webhook": Webhook,
     "api_key": ApiKey,
     "call_limit": CallLimit,
@@ -360,10 +427,13 @@ def check(
     """
     if nul := nul_faults(members):
         raise Invalid(f"the {kind} is not valid", nul)
+    found: list[Fault] = validation.faults(members) if kind == "call_flow" else []
     try:
         ruled = RULES[kind].model_validate(members, context={"country": country, "stored": stored})
     except ValidationError as error:
-        raise Invalid(f"the {kind} is not valid", faults_of(error)) from None
+        raise Invalid(f"the {kind} is not valid", faults_of(error) + found) from None
+    if found:
+        raise Invalid(f"the {kind} is not valid", found)
     return resources.KINDS[kind].model_validate(ruled.model_dump())
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field
 
 from events.base import CallId, Fact, Millis, StreamName, Value
+from events.flow import FlowCommand, Frame, Visited
 
 
 class Direction(StrEnum):
@@ -196,3 +197,28 @@ class CallObserved(CallFact):
     sip_code: int | None = None
     cause: str | None = None
     hangup_by: str | None = None
+
+
+class FlowStepped(CallFact):
+    """A flow was started or told an outcome, and went on to its next command.
+
+    One fact per step, however many nodes were passed. Secrets stand in it as asterisks.
+    """
+
+    hop: int
+    """The route decision that the flow runs for."""
+    flow_id: str
+    flow_version: int
+    """The flow in which the step was taken: at the start the one that was asked for."""
+    seq: int
+    """Number of the command, counted over the whole call."""
+    reported: str | None
+    """The outcome of the command before; null when the flow was started."""
+    data: dict[str, str]
+    """What was reported with it; the given variables when the flow was started."""
+    path: tuple[Visited, ...]
+    variables: dict[str, str]
+    """Those that were set in this step."""
+    command: FlowCommand
+    frames: tuple[Frame, ...]
+    """Where the call is after the step, the innermost flow last; empty: the flow is over."""

@@ -15,6 +15,7 @@ CATALOGUE: dict[str, type[Fact]] = {
     "call.ended.v1": call.CallEnded,
     "call.revised.v1": call.CallRevised,
     "call.observed.v1": call.CallObserved,
+    "call.flow_stepped.v1": call.FlowStepped,
     "capacity.taken.v1": capacity.ChannelsTaken,
     "capacity.released.v1": capacity.ChannelsReleased,
     "capacity.limit_exceeded.v1": capacity.LimitExceeded,

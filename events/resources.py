@@ -94,6 +94,11 @@ class Did(Resource):
     max_channels: int | None = None
     fax_mode: str = "voice"
     allow_anonymous: int = 1
+    schedule_id: str | None = None
+    closed_dest_kind: str | None = None
+    closed_dest_id: str | None = None
+    holiday_dest_kind: str | None = None
+    holiday_dest_id: str | None = None
 
 
 class Extension(Resource):
@@ -102,6 +107,45 @@ class Extension(Resource):
     dest_id: str | None = None
     dest_xform: dict[str, str] | None = None
     status: str = "active"
+    schedule_id: str | None = None
+    closed_dest_kind: str | None = None
+    closed_dest_id: str | None = None
+    holiday_dest_kind: str | None = None
+    holiday_dest_id: str | None = None
+
+
+class RingGroupMember(Value):
+    """Either a user, with all devices, or one device."""
+
+    user_id: str | None = None
+    device_id: str | None = None
+    position: int = 0
+    delay_sec: int = 0
+    timeout_sec: int | None = None
+
+
+class RingGroup(Resource):
+    name: str
+    strategy: str = "ring_all"
+    ring_timeout_sec: int = 25
+    moh_media_id: str | None = None
+    exit_dest_kind: str | None = None
+    exit_dest_id: str | None = None
+    schedule_id: str | None = None
+    closed_dest_kind: str | None = None
+    closed_dest_id: str | None = None
+    holiday_dest_kind: str | None = None
+    holiday_dest_id: str | None = None
+    members: tuple[RingGroupMember, ...] = ()
+
+
+class Conference(Resource):
+    name: str
+    pin: str | None = None
+    max_members: int | None = None
+    moh_media_id: str | None = None
+    record: int = 0
+    wait_for_moderator: int = 0
 
 
 class SipTrunk(Resource):
@@ -171,6 +215,14 @@ class Queue(Resource):
     schedule_id: str | None = None
     max_queued: int | None = None
     priority: int = 0
+    closed_dest_kind: str | None = None
+    closed_dest_id: str | None = None
+    holiday_dest_kind: str | None = None
+    holiday_dest_id: str | None = None
+    no_agents_dest_kind: str | None = None
+    no_agents_dest_id: str | None = None
+    queue_full_dest_kind: str | None = None
+    queue_full_dest_id: str | None = None
 
 
 class AgentQueueAssignment(Resource):
@@ -202,6 +254,14 @@ class CallFlow(Resource):
     nodes: tuple[FlowNode, ...]
     edges: tuple[FlowEdge, ...]
     is_published: int = 0
+    """Whether this body is what calls get: the graph is frozen under its `version`."""
+    live_version: int | None = None
+    """The version that calls get. While a draft is worked on it is an earlier one; null: none."""
+
+    @property
+    def live(self) -> int | None:
+        """`live_version`, also of rows that were written before it was."""
+        return self.version if self.is_published else self.live_version
 
 
 class Voicemail(Resource):
@@ -261,6 +321,8 @@ KINDS: dict[str, type[Resource]] = {
     "agent_queue_assignment": AgentQueueAssignment,
     "call_flow": CallFlow,
     "voicemail": Voicemail,
+    "ring_group": RingGroup,
+    "conference": Conference,
     "webhook": Webhook,
     "api_key": ApiKey,
     "call_limit": CallLimit,

@@ -16,6 +16,8 @@ PREFIXES = {
     "agent_queue_assignment": "aqa",
     "call_flow": "flow",
     "voicemail": "vm",
+    "ring_group": "rg",
+    "conference": "conf",
     "webhook": "wh",
     "api_key": "key",
     "call_limit": "lim",

@@ -18,7 +18,7 @@ from domain import digest, numbers, rules
 from domain.errors import Fault, Invalid, NotFound
 from events.base import AccountId
 from gateways.ids import PREFIXES, new_id
-from gateways.provisioning import Provisioner, Written
+from gateways.provisioning import Provisioner, Written, secret_of, with_ref
 from gateways.store.reader import Reader
 from gateways.store.secrets import Vault
 from projections import directory
@@ -30,6 +30,8 @@ SECTIONS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "users": ("sip_user", ("username",)),
     "devices": ("sip_device", ("auth_username", "realm")),
     "queues": ("queue", ("name",)),
+    "ring_groups": ("ring_group", ("name",)),
+    "conferences": ("conference", ("name",)),
     "queue_members": ("agent_queue_assignment", ("queue_id", "user_id")),
     "trunks": ("sip_trunk", ("name",)),
     "routes": ("outbound_route", ("name",)),
@@ -43,6 +45,8 @@ SECTIONS: dict[str, tuple[Kind, tuple[str, ...]]] = {
 
 _MADE_WITH_IT = {"webhook": {"secret_ref": "made when the row is"}}
 """Members that a row has to have and that no file gives."""
+_MANAGED: dict[Kind, tuple[str, ...]] = {"call_flow": ("version",)}
+"""Members that count up by themselves once the row is made."""
 _IN_CLEAR = ("password", "ha1", "ha1b", "ha1_sha256", "secret")
 
 
@@ -136,7 +140,11 @@ async def _compared(
     wish: Wish, present: Mapping[str, DictRow], country: str, vault: Vault
 ) -> Change:
     row = _found(wish, present, country)
-    plain = {name: value for name, value in wish.members.items() if name not in _IN_CLEAR}
+    ours = (*_IN_CLEAR, *(_MANAGED.get(wish.kind, ()) if row else ()))
+    plain = {name: value for name, value in wish.members.items() if name not in ours}
+    if isinstance(nodes := plain.get("nodes"), list):
+        stored = row["body"]["nodes"] if row else []
+        plain["nodes"] = await asyncio.to_thread(_with_refs, nodes, stored, vault)
     if row is None:
         rules.check(wish.kind, {**_MADE_WITH_IT.get(wish.kind, {}), **plain}, country)
         return Change("create", wish, wish.id or new_id(PREFIXES[wish.kind]))
@@ -170,6 +178,19 @@ def _found(wish: Wish, present: Mapping[str, DictRow], country: str) -> DictRow 
 def _same(stored: Any, wished: Any, country: str) -> bool:
     number = numbers.normalise(str(wished), country)
     return bool(stored == wished or stored == str(wished) or (number and stored == number))
+
+
+def _with_refs(nodes: list[Any], stored: list[dict[str, Any]], vault: Vault) -> list[Any]:
+    """The nodes of a flow with the references that are stored, where the secrets are the same."""
+    refs = {node["id"]: node["data"].get("secretRef") for node in stored}
+    found = []
+    for node in nodes:
+        if (secret := secret_of(node)) is not None:
+            ref = refs.get(node.get("id"))
+            is_same = ref is not None and vault.get(ref) == str(secret).encode()
+            node = with_ref(node, ref if is_same else None)
+        found.append(node)
+    return found
 
 
 def _is_kept(name: str, wish: Wish, row: DictRow, vault: Vault) -> bool:

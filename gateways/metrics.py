@@ -51,6 +51,9 @@ DELIVERIES_WAITING = Gauge(
     "callplane_webhook_waiting", "Deliveries taken up and not yet paid", multiprocess_mode="livesum"
 )
 BUS_RECONNECTS = Counter("callplane_bus_reconnects_total", "Connections to the bus made again")
+FLOW_REQUESTS = Histogram(
+    "callplane_flow_request_seconds", "Time of the requests of webhook nodes", ["outcome"]
+)
 EDGE_EVENTS = Counter("callplane_edge_events_total", "Events taken from the bus", ["outcome"])
 
 

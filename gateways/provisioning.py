@@ -120,6 +120,8 @@ class Provisioner:
                 return await self._device(account_id, members, before), {}
             case "sip_trunk":
                 return await self._trunk(account_id, members), {}
+            case "call_flow":
+                return await self._flow(account_id, members), {}
             case "webhook":
                 return await self._webhook(account_id, members, before)
             case "api_key":
@@ -162,6 +164,24 @@ class Provisioner:
         ref = await asyncio.to_thread(self._vault.put, account_id, password.encode())
         return {**members, "auth_secret_ref": ref}
 
+    async def _flow(self, account_id: AccountId, members: dict[str, Any]) -> dict[str, Any]:
+        """The `secret` of a webhook node signs its requests; the node keeps a reference to it."""
+        nodes = members.get("nodes")
+        if not isinstance(nodes, list | tuple):
+            return members
+        sealed = []
+        for number, node in enumerate(nodes):
+            if (secret := secret_of(node)) is not None:
+                pointer = f"/nodes/{number}/data/secret"
+                _must_be_text(pointer, secret)
+                if not secret.startswith("whsec_"):
+                    fault = Fault(pointer, "does not begin with whsec_")
+                    raise Invalid("the flow is not valid", [fault])
+                ref = await asyncio.to_thread(self._vault.put, account_id, secret.encode())
+                node = with_ref(node, ref)
+            sealed.append(node)
+        return {**members, "nodes": sealed}
+
     async def _webhook(
         self, account_id: AccountId, members: dict[str, Any], before: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, str]]:
@@ -188,6 +208,19 @@ class Provisioner:
         host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
         if parts.scheme != "https" and not lies_in(host, self._insecure_webhooks):
             raise Invalid("the webhook is not valid", [Fault("/url", "is not an https URL")])
+
+
+def secret_of(node: Any) -> Any:
+    """The secret that a node of a flow brings in clear; None when it brings none."""
+    data = node.get("data") if isinstance(node, dict) else None
+    is_webhook = isinstance(data, dict) and data.get("kind") == "webhook"
+    return data.get("secret") if is_webhook and data else None
+
+
+def with_ref(node: dict[str, Any], ref: str | None) -> dict[str, Any]:
+    """The node with a reference in place of its secret."""
+    data = {name: value for name, value in node["data"].items() if name != "secret"}
+    return {**node, "data": {**data, "secretRef": ref} if ref else data}
 
 
 def _built(command: type[C], **members: Any) -> C:

@@ -13,6 +13,7 @@ from events.call import (
     CallRevised,
     CallRinging,
     CallRouted,
+    FlowStepped,
     Outcome,
     RunFlow,
     SendOut,
@@ -45,6 +46,7 @@ _OUTCOME = {
     "hangup_by": "text",
 }
 _TARGET = {"call_id": "text", "trunk_id": "text", "flow_id": "text", "flow_version": "int"}
+_FLOW = {"call_id": "text", "flow_id": "text", "flow_version": "int"}
 
 _INSERT = f"""
     INSERT INTO call_cdr ({", ".join(_ROUTED)})
@@ -67,9 +69,15 @@ _UPDATE_TARGET = f"""
       FROM {unnest(_TARGET)} WHERE cdr.call_id = new.call_id"""
 
 
+_UPDATE_FLOW = f"""
+    UPDATE call_cdr AS cdr SET flow_id = new.flow_id, flow_version = new.flow_version
+      FROM {unnest(_FLOW)} WHERE cdr.call_id = new.call_id AND cdr.flow_id IS NULL"""
+"""A flow that no decision named: that of a voicemail after a phone that nobody answered."""
+
+
 class Cdr(Projection):
     name = "cdr"
-    version = 1
+    version = 2
     tables = ("call_cdr",)
     ddl = """
         CREATE TABLE call_cdr (
@@ -89,6 +97,7 @@ class Cdr(Projection):
         target: dict[str, dict[str, Any]] = {}
         progress: dict[str, dict[str, Any]] = {}
         outcome: dict[str, dict[str, Any]] = {}
+        started: dict[str, dict[str, Any]] = {}
         for _, _, _, _, fact in facts:
             match fact:
                 case CallRouted() if fact.hop == 1:
@@ -96,6 +105,8 @@ class Cdr(Projection):
                 case CallRouted():
                     later = target.setdefault(fact.call_id, {"call_id": fact.call_id})
                     later |= {k: v for k, v in _target(fact).items() if v is not None}
+                case FlowStepped() if fact.reported is None:
+                    started.setdefault(fact.call_id, _started(fact))
                 case CallRinging():
                     row = progress.setdefault(fact.call_id, _unanswered(fact.call_id))
                     row["ring_ts"] = fact.ts
@@ -107,12 +118,13 @@ class Cdr(Projection):
         for statement, types, rows in (
             (_INSERT, _ROUTED, routed),
             (_UPDATE_TARGET, _TARGET, target),
+            (_UPDATE_FLOW, _FLOW, started),
             (_UPDATE_PROGRESS, _PROGRESS, progress),
             (_UPDATE_OUTCOME, _OUTCOME, outcome),
         ):
             if rows:
                 cursor.execute(statement, columns_of(rows.values(), list(types)))
-        return bool(routed or target or progress or outcome)
+        return bool(routed or target or progress or outcome or started)
 
 
 def _routed(fact: CallRouted) -> dict[str, Any]:
@@ -138,6 +150,14 @@ def _target(fact: CallRouted) -> dict[str, Any]:
         "trunk_id": sent_out or fact.trunk_id,
         "flow_id": flow.flow_id if flow else None,
         "flow_version": flow.flow_version if flow else None,
+    }
+
+
+def _started(fact: FlowStepped) -> dict[str, Any]:
+    return {
+        "call_id": fact.call_id,
+        "flow_id": fact.flow_id,
+        "flow_version": fact.flow_version,
     }
 
 

@@ -1,4 +1,5 @@
-"""What is configured? One row per resource, deleted ones kept as a mark (spec 02)."""
+"""What is configured? One row per resource, deleted ones kept as a mark (spec 02); and what was
+published of each flow (spec 04)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +9,7 @@ from psycopg.rows import DictRow
 
 from domain.resources import kind_of
 from events.base import AccountId
-from events.resources import Changed, Created, Deleted
+from events.resources import CallFlow, Changed, Created, Deleted
 from projections.base import Positioned, Projection, columns_of, unnest
 
 _ROW = {
@@ -38,10 +39,16 @@ _DELETE = f"""
       FROM {unnest(_GONE)} WHERE old.id = new.id"""
 
 
+_FREEZE = """
+    INSERT INTO flow_version (flow_id, version, account_id, body, published_at, by)
+    VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"""
+"""What was published first under a number stays."""
+
+
 class Directory(Projection):
     name = "directory"
-    version = 1
-    tables = ("resource",)
+    version = 2
+    tables = ("resource", "flow_version")
     ddl = """
         CREATE TABLE resource (
             id text PRIMARY KEY, account_id text NOT NULL, kind text NOT NULL,
@@ -51,6 +58,11 @@ class Directory(Projection):
         CREATE INDEX resource_account_idx ON resource (account_id, kind, id);
         CREATE INDEX resource_position_idx ON resource (position);
         CREATE INDEX resource_key_idx ON resource ((body->>'prefix')) WHERE kind = 'api_key';
+        CREATE TABLE flow_version (
+            flow_id text, version bigint, account_id text NOT NULL, body jsonb NOT NULL,
+            published_at bigint NOT NULL, by text NOT NULL, PRIMARY KEY (flow_id, version)
+        );
+        CREATE INDEX flow_version_account_idx ON flow_version (account_id);
     """
 
     def fold(self, cursor: Cursor[DictRow], facts: Sequence[Positioned]) -> bool:
@@ -80,6 +92,9 @@ def _write(cursor: Cursor[DictRow], positioned: Positioned) -> None:
         "created_at": fact.at,
     }
     cursor.execute(_UPSERT, columns_of([row], list(_ROW)))
+    if isinstance(fact.body, CallFlow) and fact.body.is_published:
+        values = (fact.id, fact.body.version, fact.account_id, row["body"], fact.at, fact.by)
+        cursor.execute(_FREEZE, values)
 
 
 # Query
@@ -108,6 +123,14 @@ def one(cursor: Cursor[DictRow], account_id: AccountId, kind: str, id: str) -> D
     ).fetchone()
 
 
+def owner_of(cursor: Cursor[DictRow], id: str) -> AccountId | None:
+    """Whose row it is; None when there is no such row."""
+    row = cursor.execute(
+        "SELECT account_id FROM views.resource WHERE id = %s AND NOT deleted", (id,)
+    ).fetchone()
+    return AccountId(row["account_id"]) if row else None
+
+
 def page(
     cursor: Cursor[DictRow],
     account_id: AccountId,
@@ -132,6 +155,28 @@ def page(
         f"SELECT * FROM views.resource WHERE {' AND '.join(conditions)} ORDER BY id LIMIT %(limit)s"
     )
     return cursor.execute(statement.encode(), values).fetchall()
+
+
+def flow_versions(cursor: Cursor[DictRow], account_id: AccountId, newest: int) -> list[DictRow]:
+    """The newest published versions of each of the account's flows, in order."""
+    return cursor.execute(
+        "SELECT flow_id, body FROM (SELECT *, row_number() OVER"
+        " (PARTITION BY flow_id ORDER BY version DESC) AS place"
+        " FROM views.flow_version WHERE account_id = %s) AS numbered"
+        " WHERE place <= %s ORDER BY flow_id, version",
+        (account_id, newest),
+    ).fetchall()
+
+
+def versions_of_flow(
+    cursor: Cursor[DictRow], account_id: AccountId, flow_id: str, before: int | None, limit: int
+) -> list[DictRow]:
+    """A flow's published versions, newest first; `before`: the last number seen."""
+    return cursor.execute(
+        "SELECT * FROM views.flow_version WHERE account_id = %s AND flow_id = %s"
+        " AND version < coalesce(%s, 9223372036854775807) ORDER BY version DESC LIMIT %s",
+        (account_id, flow_id, before, limit),
+    ).fetchall()
 
 
 def keys_by_prefix(cursor: Cursor[DictRow], prefix: str) -> list[DictRow]:

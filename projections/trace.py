@@ -19,18 +19,20 @@ from events.call import (
     CallRevised,
     CallRinging,
     CallRouted,
+    FlowStepped,
     ProxyToUser,
     Reject,
     RunFlow,
     SendOut,
 )
 from events.capacity import ChannelsReleased, ChannelsTaken, LimitExceeded, TollFraudSuspected
+from events.flow import Visited
 from projections.base import Positioned, Projection
 
 
 class Trace(Projection):
     name = "trace"
-    version = 1
+    version = 2
     tables = ("trace",)
     ddl = """
         CREATE TABLE trace (call_id text, position bigint, PRIMARY KEY (call_id, position));
@@ -59,6 +61,7 @@ _CONCERNS_A_CALL = (
     CallEnded,
     CallRevised,
     CallObserved,
+    FlowStepped,
     ChannelsTaken,
     ChannelsReleased,
     LimitExceeded,
@@ -127,6 +130,8 @@ def _steps_of(fact: Fact) -> list[dict[str, Any]]:
             step["outcome"] = "unrouted"
             step["detail"] |= {"sip_code": fact.sip_code, "cause": fact.cause}
             return [step]
+        case FlowStepped():
+            return _flow_steps(fact)
         case ChannelsTaken():
             holds = [f"{dimension.value} {id}" for dimension, id in fact.holds]
             return [
@@ -203,6 +208,42 @@ def _route_steps(fact: CallRouted) -> list[dict[str, Any]]:
     if isinstance(directive, Reject):
         step["error"] = f"{directive.code} {directive.reason}"
     return [*found, step]
+
+
+def _flow_steps(fact: FlowStepped) -> list[dict[str, Any]]:
+    """The nodes that were passed, and the command that came of it."""
+    found = [_node_step(fact, visited) for visited in fact.path]
+    command = fact.command
+    said = "started" if fact.reported is None else fact.reported
+    step: dict[str, Any] = {
+        "ts": fact.at,
+        "source": "flow",
+        "kind": command.command,
+        "title": f"{fact.flow_id} v{fact.flow_version}: {said} → {command.command}",
+        "detail": {
+            "seq": fact.seq,
+            "data": fact.data,
+            "variables": fact.variables,
+            "command": command.model_dump(mode="json", by_alias=True, exclude_none=True),
+        },
+        "outcome": command.command,
+    }
+    return [*found, step]
+
+
+def _node_step(fact: FlowStepped, visited: Visited) -> dict[str, Any]:
+    node_id, kind, outcome, note = visited
+    step: dict[str, Any] = {
+        "ts": fact.at,
+        "source": "flow",
+        "kind": kind or "flow",
+        "title": ": ".join(part for part in (f"{kind} {node_id}".strip(), outcome) if part),
+        "detail": {"node": node_id} | ({"what": note} if note else {}),
+        "outcome": outcome or "waits",
+    }
+    if kind == "error":
+        step["error"] = note
+    return step
 
 
 def _title(fact: CallRouted) -> str:

@@ -1,10 +1,11 @@
-"""`route` and `auth`: the edge's two questions, against a server that does nothing."""
+"""`route`, `auth` and `flow`: the edge's questions, against a server that does nothing."""
 
 import secrets
 import time
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, cycle
 
+import aiohttp
 import orjson
 
 from deploy.bench import load
@@ -25,6 +26,8 @@ from domain import digest
 from domain.digest import Answer
 
 CONCURRENCY = 64
+CALLS = 500
+"""In flows at the same time; enough that none comes to the end of its patience."""
 EMPTY = load.post("/empty", b'{"callId":"abc","from":"+14155551234","to":"12025550123"}')
 
 
@@ -40,6 +43,14 @@ async def auth(runs: int, seconds: float) -> Report:
     async with running_system() as rig:
         with empty_server() as empty:
             return await _compared("auth", rig, _auth_requests(rig), empty, runs, seconds, 1_000)
+
+
+async def flow(runs: int, seconds: float) -> Report:
+    """A step of POST /flow: a digit, one durable fact, the next question."""
+    async with running_system() as rig:
+        requests = await _steps(rig)
+        with empty_server() as empty:
+            return await _compared("flow", rig, requests, empty, runs, seconds, 2_000)
 
 
 async def _compared(
@@ -105,6 +116,22 @@ def _route_requests() -> Request:
         return load.post("/route", body.encode())
 
     return request
+
+
+async def _steps(rig: Rig) -> Request:
+    """Steps of many calls in turn, all of which wait in a menu that never ends."""
+    run, steps = secrets.token_hex(4), list[bytes]()
+    base = f"http://127.0.0.1:{rig.edge_port}"
+    async with aiohttp.ClientSession(base, raise_for_status=True) as http:
+        for number in range(CALLS):
+            call_id = f"{run}-{number}@bench"
+            ask = {"callId": call_id, "from": "+14155551234", "to": NUMBER}
+            async with http.post("/route", json=ask) as answer:
+                flow_id = (await answer.json())["rtjson"]["flow_id"]
+            async with http.post("/flow", json={"callId": call_id, "flowId": flow_id}):
+                steps.append(orjson.dumps({"callId": call_id, "outcome": "digit:1"}))
+    turn = cycle([load.post("/flow", step) for step in steps])
+    return lambda: next(turn)
 
 
 def _auth_requests(rig: Rig) -> Request:

@@ -30,6 +30,18 @@ from gateways.http.server import serve
 from gateways.ids import new_id
 
 READY_TIMEOUT = 60.0
+MENU = {
+    "start": "menu",
+    "nodes": [
+        {
+            "id": "menu",
+            "type": "menu",
+            "data": {"kind": "menu", "promptText": "Press 1", "maxDigits": 1, "timeoutSec": 5},
+        }
+    ],
+    "edges": [{"id": "again", "source": "menu", "target": "menu", "sourceHandle": "digit:1"}],
+}
+"""A flow in which a call can stay for ever: each 1 leads back to the question."""
 NUMBER = "12025550123"
 USERNAME, REALM, PASSWORD = "1001", "bench.example", "bench's secret"
 
@@ -136,9 +148,7 @@ async def _make_account(rig: Rig) -> None:
         "devices": [
             {"user_id": user, "auth_username": USERNAME, "realm": REALM, "password": PASSWORD}
         ],
-        "flows": [
-            {"id": flow, "name": "f", "start": "a", "nodes": [], "edges": [], "is_published": 1}
-        ],
+        "flows": [{"id": flow, "name": "f", "is_published": 1, **MENU}],
         "numbers": [{"e164": NUMBER, "dest_kind": "flow", "dest_id": flow}],
     }
     async with wiring.reading(rig.servers) as reader, connected(rig) as commander:

@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.cli import apply, bench, calls, capacity, doctor, keys, run
+from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, run
 
 app = typer.Typer(
     name="callplane",
@@ -20,6 +20,7 @@ app.command()(run.migrate)
 app.command()(apply.apply)
 app.command()(calls.trace)
 app.command()(calls.calls)
+app.command()(flows.simulate)
 app.add_typer(capacity.app, name="cac")
 app.add_typer(keys.app, name="keys")
 app.command()(doctor.doctor)

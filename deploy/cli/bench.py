@@ -13,6 +13,7 @@ from deploy.cli import Json, table
 BENCHES: dict[str, Callable[[int, float], Awaitable[Report]]] = {
     "route": http.route,
     "auth": http.auth,
+    "flow": http.flow,
     "command": bus.command,
     "append": store.append,
 }

@@ -1,10 +1,10 @@
 """Edge nodes on the bus: events from JetStream, questions by request-reply (spec 13).
 
 `edge.<node>.event.<type>` is the same as POST /presence/event,
-`edge.<node>.req.<auth|route|report>` the same as POST /auth, /route and /security/report. An event
-is acknowledged after its effect is durable. What can never succeed goes to `dlq.<subject>` with the
-reason and is acknowledged too, so that it blocks nobody and is not sent for ever; what cannot
-succeed now (no worker, no store) is asked for again.
+`edge.<node>.req.<auth|route|flow|report>` the same as POST /auth, /route, /flow and
+/security/report. An event is acknowledged after its effect is durable. What can never succeed goes
+to `dlq.<subject>` with the reason and is acknowledged too, so that it blocks nobody and is not sent
+for ever; what cannot succeed now (no worker, no store) is asked for again.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from commands.store import StoreDown
 from domain.errors import Refusal, Unavailable
 from gateways import metrics
 from gateways.bus.connection import EDGE
-from gateways.edge.control import EdgeControl, decode_json
+from gateways.edge.control import EdgeControl, decode_json, farewell
 from gateways.problems import body_of
 from gateways.security import Security
 
@@ -106,12 +106,15 @@ class EdgeBus:
                 answer = await self._control.route(body, node)
             elif kind == "auth":
                 answer = await self._control.auth(body, node)
+            elif kind == "flow":
+                answer = await self._control.flow(body)
             elif kind == "report":
                 answer = await self._security.report(body, node)
             else:
                 return
         except Refusal as refusal:
             answer = {"error": body_of(refusal, message.subject)}
+            answer |= farewell(refusal) if message.subject.endswith(".flow") else {}
         except StoreDown:
             answer = {"error": body_of(Unavailable("the store is away"), message.subject)}
         if message.reply:

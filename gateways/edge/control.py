@@ -1,4 +1,4 @@
-"""What edges ask: /auth, /route, /presence/event, as functions from a body to an answer.
+"""What edges ask: /auth, /route, /flow, /presence/event, as functions from a body to an answer.
 
 A body is a mapping as decoded from JSON or a form; a bad member raises `Invalid` naming it. Which
 account a body is about is found here (`Locator`, `Steering`); everything else is decided by the
@@ -19,13 +19,15 @@ from pydantic.alias_generators import to_camel
 
 from commands.bans import ReportFailedAuth, ReportOffence
 from commands.call import EndLostCalls, ReportDialog, RouteCall
+from commands.flow import StartFlow, StepFlow
 from commands.message import CallIdField, Command, Printable, Timestamp
 from commands.presence import ReportContact, VerifyDigest
 from domain import detection, digest
-from domain.errors import Fault, Invalid, Refusal
+from domain.errors import Fault, Gone, Invalid, NotFound, Refusal
 from domain.rules import faults_of
 from events.base import PLATFORM, AccountId, Millis
 from gateways.bus.client import Commander
+from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.locator import Locator
 from gateways.store.secrets import Opened
@@ -51,18 +53,24 @@ class NodeSnapshot(BaseModel):
     ts: Timestamp
 
 
+NO_CALL = 481
+"""Call/Transaction Does Not Exist."""
+
+
 class EdgeControl:
     def __init__(
         self,
         commander: Commander,
         locator: Locator,
         steering: Steering,
+        requests: FlowRequests,
         nonce_secret: str,
         secrets: Opened,
     ) -> None:
         self._commander = commander
         self._locator = locator
         self._steering = steering
+        self._requests = requests
         self._nonce_secret = nonce_secret
         self._secrets = secrets
 
@@ -160,6 +168,25 @@ class EdgeControl:
             or locator.domains.get((command.to_domain or "").lower())
             or locator.domains.get((command.from_domain or "").lower())
         )
+
+    # POST /flow
+
+    async def flow(self, body: Body) -> dict[str, Any]:
+        """The next command: `{callId, seq, command, …}`. With `outcome` a step, else a start.
+
+        Requests of the flow are made here, until the next command is one for an engine.
+        """
+        command: StartFlow | StepFlow
+        command = read(StepFlow, body) if "outcome" in body else read(StartFlow, body)
+        account_id = await self._steering.account_of(command.call_id)
+        if account_id is None or command.account_id not in (account_id, PLATFORM):
+            raise NotFound(f"no call {command.call_id}")
+        told = (await self._commander.ask(_addressed(command, account_id))).body
+        while told["command"] == "webhook":
+            found = await self._requests.outcome(account_id, told)
+            step = read(StepFlow, {"callId": command.call_id, "seq": told["seq"], **found})
+            told = (await self._commander.ask(_addressed(step, account_id))).body
+        return told
 
     # POST /presence/event
 
@@ -277,6 +304,13 @@ def _failed(refusal: Refusal, number: int) -> dict[str, Any]:
         for fault in refusal.faults
     ]
     return {"ok": 0, "detail": refusal.detail, "errors": errors}
+
+
+def farewell(refusal: Refusal) -> dict[str, Any]:
+    """What stands beside a refused step: a call that is unknown or over is hung up (spec 03)."""
+    if isinstance(refusal, NotFound | Gone):
+        return {"command": "hangup", "cause": "normal_clearing", "sipCode": NO_CALL}
+    return {}
 
 
 def decode_json(data: bytes) -> Body:

@@ -32,8 +32,8 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 TEXT = "text/plain; charset=utf-8"
 NDJSON = "application/x-ndjson"
-NESTED = frozenset({"events", "callIds", "bans"})
-"""Members that are lists."""
+NESTED = frozenset({"events", "callIds", "bans", "vars", "data"})
+"""Members that are lists or objects."""
 
 
 @dataclass(slots=True)

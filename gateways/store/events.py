@@ -23,7 +23,7 @@ from events.base import AccountId, CallId, Millis, StreamName
 from events.capacity import ChannelsTaken
 from events.catalogue import CATALOGUE
 from events.presence import ContactRefreshed, ContactRegistered
-from events.resources import KINDS, Changed, Created, Deleted, ResourceFact
+from events.resources import KINDS, CallFlow, Changed, Created, Deleted, ResourceFact
 from gateways.store.codec import FactMapper, decode, positioned
 from gateways.store.recorder import Datastore, EventRecorder, translated
 from gateways.store.secrets import Vault
@@ -137,6 +137,7 @@ class PgStore:
         """The rows as the read model has them, and every fact that it has not seen yet."""
         with self._at_one_moment() as cursor:
             rows = directory_view.rows_of_account(cursor, account_id)
+            flows = directory_view.flow_versions(cursor, account_id, directory.KEPT_VERSIONS)
             seen = cursor.execute(
                 "SELECT position FROM views.position WHERE name = 'directory'"
             ).fetchone()
@@ -144,6 +145,7 @@ class PgStore:
         state = directory.restored(
             [_row(row) for row in rows if not row["deleted"]],
             {row["id"]: row["version"] for row in rows if row["deleted"]},
+            [(row["flow_id"], CallFlow.model_validate(row["body"])) for row in flows],
         )
         for item in self._after(seen["position"], _RESOURCE_TOPICS):
             if item.fact.account_id == account_id:

@@ -40,11 +40,14 @@ class Vault:
             )
         return ref
 
-    def get(self, ref: str) -> bytes | None:
-        """The secret behind `ref`; None when there is none, or it was sealed with another key."""
+    def get(self, ref: str, account_id: str | None = None) -> bytes | None:
+        """The secret behind `ref`; None when there is none, it is not the account's (where one is
+        named), or it was sealed with another key."""
         with self._pool.connection() as connection:
             row = connection.execute(
-                "SELECT nonce, ciphertext FROM secrets.sealed WHERE ref = %s", (ref,)
+                "SELECT nonce, ciphertext FROM secrets.sealed"
+                " WHERE ref = %s AND account_id = coalesce(%s, account_id)",
+                (ref, account_id),
             ).fetchone()
         if row is None:
             return None

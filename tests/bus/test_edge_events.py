@@ -172,3 +172,23 @@ def test_an_edge_may_ask_on_the_bus_what_it_would_ask_over_http(
     on_bus = asyncio.run(ask())
     over_http = system.edge.post("/route", json=body).json()
     assert on_bus == over_http
+
+
+def test_a_flow_is_walked_on_the_bus_as_over_http(system: System, account: dict[str, Any]) -> None:
+    call_id = new_call_id()
+    system.route(call_id, account["numbers"][0]["e164"])
+    start = {"callId": call_id, "flowId": account["flows"][0]["id"]}
+
+    async def ask(*bodies: dict[str, Any]) -> list[Any]:
+        client = await connect(system.servers.nats_url, "edge")
+        subject = f"edge.{NODE}.req.flow"
+        replies = [await client.request(subject, orjson.dumps(one), timeout=5) for one in bodies]
+        await client.close()
+        return [orjson.loads(reply.data) for reply in replies]
+
+    unknown = {"callId": new_call_id(), "outcome": "done"}
+    told, over, refused = asyncio.run(ask(start, {"callId": call_id, "outcome": "done"}, unknown))
+    assert told == system.edge.post("/flow", json=start).json()
+    assert told["command"] == "hangup"
+    assert (over["error"]["status"], over["command"]) == (410, "hangup")
+    assert (refused["error"]["status"], refused["command"]) == (404, "hangup")

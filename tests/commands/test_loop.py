@@ -83,7 +83,8 @@ class Owner:
 
     async def make_account(self, **members: Any) -> None:
         await self.make("account", ACCOUNT, name="Acme", **members)
-        flow = {"name": "Main", "start": "a", "nodes": [], "edges": [], "is_published": 1}
+        bye = {"id": "a", "type": "hangup", "data": {"kind": "hangup"}}
+        flow = {"name": "Main", "start": "a", "nodes": [bye], "edges": [], "is_published": 1}
         await self.make("call_flow", FLOW, **flow)
         did = {"e164": NUMBER, "dest_kind": "flow", "dest_id": FLOW}
         await self.make("did", "did_01j3sarpfcz8gdnnabykstr6fw", **did)

@@ -17,9 +17,10 @@ from domain.resources import Claim, Name
 from domain.routing import Office, Platform
 from events.bans import AccessRefused
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis, StreamName
-from events.call import CallDialogStarted, Direction
+from events.call import CallDialogStarted, Direction, FlowStepped
 from events.capacity import ChannelsReleased, ChannelsTaken, Dimension, Hold, ReleaseReason
 from events.dnc import Entry, NumbersListed
+from events.flow import Dial, Leg
 from events.presence import ContactRefreshed
 from events.webhooks import WebhookTested
 from tests.domain.calls import routed
@@ -459,3 +460,31 @@ def test_states_of_long_streams_come_back_from_their_snapshots() -> None:
     assert again.bans("default") == made.bans("default")
     (next_one,) = again.apply([_dnc(ACCOUNT, "14155550102")])
     assert next_one.version == SNAPSHOT_EVERY + 1
+
+
+def _dialled(group: str | None) -> FlowStepped:
+    leg = Leg(aor="sip:1001@acme.example", timeout_ms=1)
+    dial = Dial(legs=(leg,), strategy="parallel", caller_id="1", timeout_ms=1, ring_group_id=group)
+    return FlowStepped(
+        account_id=ACCOUNT,
+        at=NOW,
+        call_id=CALL_ID,
+        hop=1,
+        flow_id="flow_1",
+        flow_version=1,
+        seq=1,
+        reported=None,
+        data={},
+        path=(),
+        variables={},
+        command=dial,
+        frames=(),
+    )
+
+
+def test_a_ring_groups_turns_are_counted() -> None:
+    world = _with_account()
+    world.apply([routed(), _dialled("rg_1"), _dialled("rg_2"), _dialled("rg_1"), _dialled(None)])
+    assert dict(world.turns(ACCOUNT)) == {"rg_1": 2, "rg_2": 1}
+    (call,) = world.calls([CALL_ID])
+    assert call.flow is not None

@@ -41,6 +41,7 @@ class Acme:
         self.capacity = Capacity()
         self.dnc: DncList | None = None
         self.sessions: dict[CallId, CallSession] = {}
+        self.turns: dict[str, int] = {}
         self.add("account", ACCOUNT, name="Acme", **account)
 
     # Configuration
@@ -49,18 +50,18 @@ class Acme:
         made = resources.create(
             self.rows.directory, self._author(), kind, id, members, self.rows.claim_of
         )
-        self._configure(made)
+        self.configure(made)
         return id
 
     def change(self, kind: str, id: str, **members: Any) -> None:
         rows = self.rows
-        self._configure(
+        self.configure(
             resources.change(rows.directory, self._author(), kind, id, members, None, rows.claim_of)
         )
 
     def lose(self, kind: str, id: str) -> None:
         """The row is gone although others still point to it."""
-        self._configure([DELETED[kind](account_id=ACCOUNT, at=self.now, id=id, by="key_1")])
+        self.configure([DELETED[kind](account_id=ACCOUNT, at=self.now, id=id, by="key_1")])
 
     def use_default(self, flow: str) -> None:
         """What has no (valid) target goes to this flow."""
@@ -91,7 +92,7 @@ class Acme:
     def _author(self) -> Author:
         return Author(ACCOUNT, "key_1", self.now)
 
-    def _configure(self, facts: list[Fact]) -> None:
+    def configure(self, facts: list[Fact]) -> None:
         for fact in facts:
             CONFIGURATION.evolve(self.rows, fact)
 
@@ -139,8 +140,12 @@ class Acme:
         self, ask: RouteRequest, account_id: AccountId = ACCOUNT
     ) -> tuple[CallRouted | None, list[Fact]]:
         session = self.sessions.setdefault(ask.call_id, CallSession(ask.call_id))
-        office = Office(account_id, self.rows.directory, self.presence, self.capacity, self.dnc)
+        office = self.office._replace(account_id=account_id)
         return routing.route(ask, session, office, self.platform, self.now)
+
+    @property
+    def office(self) -> Office:
+        return Office(ACCOUNT, self.rows.directory, self.presence, self.capacity, self.dnc)
 
     def apply(self, facts: list[Fact]) -> None:
         for fact in facts:

@@ -7,7 +7,7 @@ import pytest
 from domain.errors import Conflict, Invalid
 from domain.resources import POINTERS, TARGETS
 from events.base import Fact
-from events.resources import KINDS, Did, OutboundRoute, SipUser
+from events.resources import KINDS, Did, OutboundRoute, RingGroup, RingGroupMember, SipUser
 from tests.domain.rows import account, change, changed, create, created, delete, deleted
 from tests.support.given import ACCOUNT
 
@@ -18,6 +18,8 @@ ROWS: dict[str, tuple[str, Fact]] = {
     "extension": ("ext_1", created("extension", "ext_1", digits="200")),
     "queue": ("q_1", created("queue", "q_1", name="Support")),
     "voicemail": ("vm_1", created("voicemail", "vm_1")),
+    "ring_group": ("rg_1", created("ring_group", "rg_1", name="Sales")),
+    "conference": ("conf_1", created("conference", "conf_1", name="Weekly")),
     "trunk": ("tr_1", created("sip_trunk", "tr_1", name="Carrier")),
 }
 """Kind of target → a row of its kind."""
@@ -27,6 +29,7 @@ MAKE: dict[str, dict[str, Any]] = {
     "did": {"e164": "+12025550123"},
     "extension": {"digits": "209"},
     "outbound_route": {},
+    "ring_group": {"name": "Shop"},
     "queue": {"name": "Sales"},
     "agent_queue_assignment": {"queue_id": "q_1", "user_id": "us_1"},
 }
@@ -51,6 +54,7 @@ def test_every_kind_with_route_targets_is_looked_at_here() -> None:
         "sip_user",
         "did",
         "extension",
+        "ring_group",
         "queue",
     }
 
@@ -84,7 +88,7 @@ def test_hanging_up_needs_no_row() -> None:
     account().when(create("did", "did_1", **MAKE["did"], dest_kind="hangup")).then_given()
 
 
-@pytest.mark.parametrize("target", ["ring_group", "conference", "forward"])
+@pytest.mark.parametrize("target", ["forward"])
 def test_a_kind_of_target_that_no_row_can_have_is_refused(target: str) -> None:
     assert target not in TARGETS
     made = account().when(create("did", "did_1", **MAKE["did"], **_target("dest", target, "x")))
@@ -109,6 +113,27 @@ def test_every_bad_pointer_is_named() -> None:
 def test_a_pointer_is_checked_when_it_is_changed() -> None:
     account(*ALL).when(change("sip_user", "us_1", voicemail_id="vm_9")).then_refused(
         Invalid, "/voicemail_id"
+    )
+
+
+@pytest.mark.parametrize("member", ["user_id", "device_id"])
+def test_a_member_of_a_ring_group_exists(member: str) -> None:
+    members = [{"user_id": "us_1"}, {member: "nobody"}]
+    made = account(*ALL).when(create("ring_group", "rg_2", name="Shop", members=members))
+    made.then_refused(Invalid, f"/members/1/{member}")
+
+
+def test_by_force_a_user_leaves_its_ring_groups() -> None:
+    both = ({"user_id": "us_1"}, {"user_id": "us_2"})
+    used = account(
+        *ALL,
+        created("sip_user", "us_2", username="1002"),
+        created("ring_group", "rg_2", name="Shop", members=both),
+    )
+    used.when(delete("sip_user", "us_1")).then_refused(Conflict)
+    left = RingGroup(name="Shop", members=(RingGroupMember(user_id="us_2"),))
+    used.when(delete("sip_user", "us_1", force=True)).then(
+        changed("ring_group", "rg_2", ("members",), left), deleted("sip_user", "us_1")
     )
 
 

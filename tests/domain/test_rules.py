@@ -24,9 +24,16 @@ MAKE: dict[str, dict[str, Any]] = {
     "time_schedule": {"name": "Hours", "rules": [{"kind": "weekly", "dow": 1}]},
     "queue": {"name": "Support"},
     "agent_queue_assignment": {"queue_id": "q_1", "user_id": "us_1"},
-    "call_flow": {"name": "Main", "start": "a", "nodes": [], "edges": []},
+    "call_flow": {
+        "name": "Main",
+        "start": "a",
+        "nodes": [{"id": "a", "type": "hangup", "data": {"kind": "hangup"}}],
+        "edges": [],
+    },
     "voicemail": {},
     "call_limit": {"scope_kind": "account", "period_sec": 60, "max_count": 3},
+    "ring_group": {"name": "Sales", "members": [{"user_id": "us_1"}]},
+    "conference": {"name": "Weekly"},
     "webhook": {"url": "https://hooks.example/in", "secret_ref": "secret_1"},
     "api_key": {"name": "CRM", "kind": "sk", "prefix": "sk_1", "sha256": "0", "scopes": ["*"]},
 }
@@ -242,3 +249,23 @@ def test_whatever_is_sent_is_a_row_or_a_refusal_that_names_a_member(data: st.Dat
     else:
         assert type(made) is KINDS[kind]
     assert named <= set(members)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "weekly"},
+        {"kind": "date"},
+        {"kind": "date", "start_date": "2026-02-30"},
+        {"kind": "date_range", "start_date": "2026-06-29"},
+        {"kind": "date_range", "start_date": "2026-06-29", "end_date": "2026-06-28"},
+    ],
+)
+def test_a_rule_of_a_schedule_says_when(rule: dict[str, Any]) -> None:
+    (pointer,) = _faults("time_schedule", rules=[rule])
+    assert pointer.startswith("/rules/0")
+
+
+@pytest.mark.parametrize("member", [{}, {"user_id": "us_1", "device_id": "dev_1"}])
+def test_a_member_of_a_ring_group_is_a_user_or_a_device(member: dict[str, Any]) -> None:
+    assert _faults("ring_group", members=[member]) == ["/members/0"]

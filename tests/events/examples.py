@@ -27,6 +27,7 @@ from events.call import (
     Direction,
     Directive,
     Disposition,
+    FlowStepped,
     Fork,
     Outcome,
     ProxyToUser,
@@ -54,6 +55,20 @@ from events.dnc import (
     NumbersUnlisted,
     RejectedLine,
 )
+from events.flow import (
+    Dial,
+    FlowCommand,
+    Frame,
+    Gather,
+    Hangup,
+    JoinConference,
+    Leg,
+    Play,
+    Record,
+    Request,
+    Speech,
+    Visited,
+)
 from events.presence import (
     ContactQualified,
     ContactRefreshed,
@@ -70,6 +85,7 @@ from events.resources import (
     ApiKey,
     CallFlow,
     CallLimit,
+    Conference,
     Did,
     Extension,
     FlowEdge,
@@ -79,6 +95,8 @@ from events.resources import (
     OutboundRoute,
     Queue,
     Resource,
+    RingGroup,
+    RingGroupMember,
     ScheduleRule,
     SipDevice,
     SipDomain,
@@ -145,6 +163,51 @@ _DIRECTIVES: tuple[Directive, ...] = (
     Reject(code=503, reason="Channel Limit Reached", retry_after=5),
 )
 
+_SPEECH = Speech(text="Hello", voice="male", language="en-US")
+_COMMANDS: tuple[FlowCommand, ...] = (
+    Play(urls=("tts/0.wav",), tts=_SPEECH, barge_in=1),
+    Gather(
+        urls=("tts/0.wav",),
+        tts=_SPEECH,
+        min_digits=1,
+        max_digits=4,
+        terminators="#",
+        timeout_ms=5_000,
+        inter_digit_timeout_ms=3_000,
+    ),
+    Dial(
+        legs=(
+            Leg(aor="sip:1001@acme.example", delay_ms=1_000, timeout_ms=25_000),
+            Leg(
+                uri="sip:4930123456@carrier.example",
+                timeout_ms=25_000,
+                headers={"X-Note": "1"},
+                transport="tls",
+                trunk_id="tr_1",
+                auth_username="acme",
+                auth_secret_ref="secret_1",
+            ),
+        ),
+        strategy="parallel",
+        caller_id="14155551234",
+        timeout_ms=26_000,
+        record=1,
+        ring_group_id="rg_1",
+    ),
+    Record(key="acc_1/vm/call-1.wav", max_ms=180_000, silence_ms=5_000, beep=1),
+    JoinConference(room="conf_1", pin="4711", flags=("record",), max_members=9),
+    Hangup(cause="user_busy", sip_code=486),
+    Request(
+        url="https://crm.example/",
+        method="POST",
+        headers={"X-Key": "1"},
+        body="{}",
+        timeout_ms=2_000,
+        secret_ref="sec_1",
+        is_masked=1,
+    ),
+)
+
 _OUTCOME = Outcome(
     direction=Direction.INBOUND,
     from_number="14155551234",
@@ -183,6 +246,10 @@ _ROWS: dict[str, Resource] = {
         edges=(FlowEdge(id="e1", source="entry", target="bye", sourceHandle="default"),),
     ),
     "voicemail": Voicemail(),
+    "ring_group": RingGroup(
+        name="Sales", members=(RingGroupMember(user_id="us_1"), RingGroupMember(device_id="dev_1"))
+    ),
+    "conference": Conference(name="Weekly", pin="4711"),
     "webhook": Webhook(url="https://hooks.example/in", secret_ref="secret_1"),
     "call_limit": CallLimit(scope_kind="user", scope_id="us_1", period_sec=60, max_count=3),
     "api_key": ApiKey(
@@ -221,6 +288,32 @@ EXAMPLES: list[Fact] = [
         sip_code=487,
         cause="cancelled",
         hangup_by="caller",
+    ),
+    *(
+        FlowStepped(
+            **_ABOUT_CALL,
+            hop=1,
+            flow_id="flow_1",
+            flow_version=3,
+            seq=7,
+            reported="digit:1",
+            data={"duration": "1200"},
+            path=(Visited("menu", "menu", "digit:1"), Visited("next", command.command, "", "note")),
+            variables={"choice": "1"},
+            command=command,
+            frames=(
+                Frame(flow_id="flow_1", flow_version=3, node_id="sub"),
+                Frame(
+                    flow_id="flow_2",
+                    flow_version=1,
+                    node_id="next",
+                    stage=1,
+                    failures=2,
+                    timeouts=1,
+                ),
+            ),
+        )
+        for command in _COMMANDS
     ),
     ChannelsTaken(
         **_ABOUT_CALL,

@@ -7,7 +7,9 @@ import pytest
 
 from tests.support.system import System, acme, eventually, new_call_id, running
 
-NODE_PATHS = ["/auth", "/auth/challenge", "/route", "/presence/event", "/security/report"]
+NODE_PATHS = [
+    *("/auth", "/auth/challenge", "/route", "/flow", "/presence/event", "/security/report"),
+]
 
 
 @pytest.fixture(scope="module")

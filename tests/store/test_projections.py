@@ -23,7 +23,15 @@ from events.bans import (
     RangeDisallowed,
 )
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis
-from events.call import CallObserved, CallRevised, CallRinging, DialogEvent, Disposition, Outcome
+from events.call import (
+    CallObserved,
+    CallRevised,
+    CallRinging,
+    DialogEvent,
+    Disposition,
+    FlowStepped,
+    Outcome,
+)
 from events.capacity import Count
 from events.dnc import (
     Entry,
@@ -34,6 +42,7 @@ from events.dnc import (
     NumbersUnlisted,
     RejectedLine,
 )
+from events.flow import Play, Visited
 from events.presence import (
     ContactQualified,
     ContactRefreshed,
@@ -41,6 +50,7 @@ from events.presence import (
     ContactRemoved,
     RemovalReason,
 )
+from events.resources import Changed, Created, Deleted
 from events.webhooks import WebhookTested
 from gateways.ids import new_id
 from gateways.store.events import PgStore
@@ -50,6 +60,7 @@ from projections import cdr
 from projections.base import Positioned, Projection
 from projections.catalogue import CATALOGUE
 from projections.cdr import Cdr
+from tests.domain.flows import graph, node
 from tests.support.facts import ACCOUNT, START, answered, ended, numbered, released, routed, taken
 
 EPOCHS = {partition_of(ACCOUNT): 1}
@@ -72,6 +83,7 @@ def an_account(state: Directory) -> list[Fact]:
         ("webhook", new_id("wh"), {"url": "https://one.example/", "secret_ref": "sec_1"}),
         ("webhook", new_id("wh"), {"url": "https://two.example/", "secret_ref": "sec_2"}),
         ("sip_user", new_id("us"), {"username": "1001"}),
+        ("call_flow", new_id("flow"), {"name": "Main", "is_published": 1, **_drawn(0)}),
     ):
         made = create(state, author, kind, id, members, lambda name: Claim())
         for fact in made:
@@ -85,8 +97,8 @@ def a_life(seed: int) -> list[Fact]:
     chance = random.Random(seed)
     state = Directory()
     facts = an_account(state)
-    webhook, user = (
-        next(id for id in state.rows if id.startswith(prefix)) for prefix in ("wh_", "us_")
+    webhook, user, flow = (
+        next(id for id in state.rows if id.startswith(prefix)) for prefix in ("wh_", "us_", "flow_")
     )
     author = Author(ACCOUNT, "test", START)
     calls: list[list[Fact]] = []
@@ -100,6 +112,8 @@ def a_life(seed: int) -> list[Fact]:
             life.append(_ringing(call_id, START + 1_000))
         if chance.random() < 0.7:
             life.append(answered(call_id))
+        if chance.random() < 0.3:
+            life.append(_stepped(call_id))
         if chance.random() < 0.8:
             life += [ended(call_id), released(call_id)]
             if chance.random() < 0.3:
@@ -112,9 +126,10 @@ def a_life(seed: int) -> list[Fact]:
     while calls := [life for life in calls if life]:
         facts.append(chance.choice(calls).pop(0))
         if chance.random() < 0.05:
+            drawn = {**_drawn(chance.randrange(3)), "is_published": chance.randrange(2)}
             changed = change(
                 state, author, "sip_user", user, {"dnd": chance.randrange(2)}, None, _no_claim
-            )
+            ) + change(state, author, "call_flow", flow, drawn, None, _no_claim)
             for fact in changed:
                 directory.evolve(state, fact)  # type: ignore[arg-type]
             facts += changed
@@ -125,6 +140,28 @@ def a_life(seed: int) -> list[Fact]:
 
 def _no_claim(name: Any) -> Claim:
     return Claim()
+
+
+def _drawn(number: int) -> dict[str, Any]:
+    return graph(node("s", "say", text=str(number)))
+
+
+def _stepped(call_id: str) -> FlowStepped:
+    return FlowStepped(
+        account_id=ACCOUNT,
+        at=Millis(START + 2_500),
+        call_id=CallId(call_id),
+        hop=1,
+        flow_id="flow_2",
+        flow_version=2,
+        seq=1,
+        reported=None,
+        data={},
+        path=(Visited("s", "say", ""),),
+        variables={},
+        command=Play(urls=("tts/0.wav",)),
+        frames=(),
+    )
 
 
 def _ringing(call_id: str, ts: int) -> CallRinging:
@@ -350,3 +387,22 @@ def test_a_call_is_answered_whatever_the_order_of_its_batches(
     assert row["answered"] == 1
     assert row["disposition"] == Disposition.ANSWERED
     assert row["billsec"] == 5
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_account_is_loaded_as_its_facts_made_it(
+    store: PgStore, database_url: str, seed: int
+) -> None:
+    """Its rows and the published versions of its flows, however far the read model is."""
+    made, life = Directory(), a_life(seed)
+    projector = Projector(database_url)
+    for number, _ in enumerate(store_in_pieces(store, life, seed)):
+        if number % 3 == 0:
+            projector.catch_up()
+    projector.close()
+    for fact in life:
+        if isinstance(fact, Created | Changed | Deleted):
+            directory.evolve(made, fact)
+    loaded = store.directory(ACCOUNT)
+    assert loaded == made
+    assert any(len(versions) > 1 for versions in loaded.published.values())

@@ -45,6 +45,8 @@ class Sink:
     port: int = 0
     received: list[Received] = field(default_factory=list)
     answer: Answer = lambda received: (200, {})
+    says: bytes = b""
+    """The body of every answer."""
 
     def url(self, path: str = "/") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -67,9 +69,10 @@ def sink() -> Iterator[Sink]:
             made.received.append(one)
             status, more = made.answer(one)
             self.send_response(status)
-            for name, value in {"content-length": "0", **more}.items():
+            for name, value in {"content-length": str(len(made.says)), **more}.items():
                 self.send_header(name, value)
             self.end_headers()
+            self.wfile.write(made.says)
 
         def log_message(self, format: str, *args: Any) -> None:
             return

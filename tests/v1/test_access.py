@@ -32,6 +32,12 @@ OPERATIONS = [
     ("GET", "/v1/dnc/import/x", "dnc"),
     ("GET", "/v1/limits", "limits"),
     ("POST", "/v1/limits", "limits"),
+    ("GET", "/v1/flows", "flows"),
+    ("POST", "/v1/flows", "flows"),
+    ("POST", "/v1/flows/x/publish", "flows"),
+    ("GET", "/v1/flows/x/versions", "flows"),
+    ("GET", "/v1/flows/x/versions/1", "flows"),
+    ("POST", "/v1/flows/x/simulate", "flows"),
     ("GET", "/v1/webhooks", "webhooks"),
     ("POST", "/v1/webhooks", "webhooks"),
     ("POST", "/v1/webhooks/test", "webhooks"),
@@ -43,7 +49,7 @@ OPERATIONS = [
 def test_an_operation_needs_its_scope_and_a_403_names_it(
     system: System, account: dict[str, Any], method: str, path: str, scope: str
 ) -> None:
-    others = {"cdr", "numbers", "users", "devices", "webhooks"} - {scope}
+    others = {"cdr", "numbers", "users", "devices", "flows", "webhooks"} - {scope}
     without = {"x-api-key": system.key(account["account"]["id"], *sorted(others))}
     answer = system.api.request(method, path, headers=without, json={})
     assert answer.status_code == 403

@@ -8,12 +8,13 @@ from typing import Any
 
 from commands.bans import ReportRefusedAccess
 from commands.capacity import ResetCapacity
-from domain.errors import Fault, Forbidden, Invalid, NotFound, Refusal
+from domain.errors import Fault, Forbidden, Gone, Invalid, NotFound, Refusal
 from events.base import AccountId, CallId
+from gateways import problems
 from gateways.access import PREFIX_LENGTH, Gate, Principal, match_key
 from gateways.addresses import Network, client_address
 from gateways.bus.client import Commander
-from gateways.edge.control import EdgeControl, read
+from gateways.edge.control import EdgeControl, farewell, read
 from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
 from gateways.http.traces import trace_answer
 from gateways.locator import Locator
@@ -44,6 +45,7 @@ class ControlPlane:
             "/auth": {"POST": node(self._auth)},
             "/auth/challenge": {"POST": node(self._challenge)},
             "/route": {"POST": node(self._route)},
+            "/flow": {"POST": node(self._flow)},
             "/presence/event": {"POST": node(self._event)},
             "/security/report": {"POST": node(self._report)},
             "/security/bans": {"GET": operator(self._bans)},
@@ -131,6 +133,13 @@ class ControlPlane:
 
     async def _route(self, request: Request, node: Principal) -> Answer:
         return Answer(await self.edge.route(request.members(), self._node_id(request, node)))
+
+    async def _flow(self, request: Request, node: Principal) -> Answer:
+        try:
+            return Answer(await self.edge.flow(request.members()))
+        except (NotFound, Gone) as refusal:
+            body = {**problems.body_of(refusal, request.path), **farewell(refusal)}
+            return Answer(body, problems.status_of(refusal).code, problems.MEDIA_TYPE)
 
     async def _event(self, request: Request, node: Principal) -> Answer:
         return Answer(await self.edge.events(request.members(), self._node_id(request, node)))

@@ -44,6 +44,8 @@ class Collection(NamedTuple):
     filters: tuple[str, ...] = ()
     shown_once: tuple[str, ...] = ()
     """Members that only the answer to POST has."""
+    loose: tuple[str, ...] = ()
+    """Lists of objects that are taken as they come: the rules name all their faults at once."""
 
 
 COLLECTIONS = (
@@ -65,6 +67,14 @@ COLLECTIONS = (
     ),
     Collection(
         "/limits", "limit", "call_limit", "limits", filters=("scope_kind", "scope_id", "direction")
+    ),
+    Collection(
+        "/flows",
+        "flow",
+        "call_flow",
+        "flows",
+        filters=("name", "is_published"),
+        loose=("nodes", "edges"),
     ),
     Collection(
         "/webhooks",
@@ -94,6 +104,9 @@ def models(one: Collection) -> tuple[type[BaseModel], ...]:
     stored, ruled = KINDS[one.kind].model_fields, rules.RULES[one.kind].model_fields
     shown = {n: (_listed(f.annotation), f) for n, f in stored.items() if n not in one.hidden}
     taken = {n: (_listed(f.annotation), f) for n, f in ruled.items() if n not in one.hidden}
+    for name in one.loose:
+        of_any_kind = Field(description=f"{name.capitalize()} as in the answer")
+        taken[name] = (list[dict[str, Any]], of_any_kind)
     secret = {
         n: (str | None, Field(default=None, description=d)) for n, d in one.write_only.items()
     }
@@ -131,15 +144,15 @@ def _model(name: str, fields: dict[str, Any], *, strict: bool = False) -> type[B
 
 
 def row_of(one: Collection, row: DictRow) -> dict[str, Any]:
-    """A stored row as the API shows it."""
+    """A stored row as the API shows it. A flow's `version` is its own; the lock is in the ETag."""
     body = {name: value for name, value in row["body"].items() if name not in one.hidden}
     return {
         "id": row["id"],
         "account_id": row["account_id"],
+        "version": row["version"],
         **body,
         "created_at": row["created_at"] // 1000,
         "updated_at": row["updated_at"] // 1000,
-        "version": row["version"],
     }
 
 

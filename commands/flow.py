@@ -1,0 +1,122 @@
+"""Commands about a call in its flow: begin, what comes next, and what would come (spec 04)."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from commands.message import CallIdField, Command, Line, Outcome, Printable
+from commands.world import World
+from domain.call import CallSession
+from domain.flow import session, simulation
+from domain.flow.node import Answer, Context
+from domain.flow.session import Told
+from events.base import Millis
+from events.flow import FlowCommand
+
+
+def _text(value: Any) -> Any:
+    """A number or a flag as text: variables are texts."""
+    if isinstance(value, bool):
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else "" if value is None else value
+
+
+Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+Value = Annotated[str, Field(max_length=16_384), BeforeValidator(_text)]
+Texts = Annotated[dict[Key, Value], Field(max_length=100)]
+FlowId = Annotated[Printable, Field(min_length=1)]
+Reported = Annotated[Printable, Field(min_length=1, max_length=64)]
+
+
+class StartFlow(Command):
+    """Run this flow for the call (POST /flow with `flowId`)."""
+
+    call_id: CallIdField
+    flow_id: FlowId
+    vars: Texts = Field(default={})
+
+
+class StepFlow(Command):
+    """What became of the last command; what is next? (POST /flow with `outcome`)"""
+
+    call_id: CallIdField
+    outcome: Reported
+    data: Texts = Field(default={})
+    seq: int | None = Field(default=None, ge=0, le=1_000_000)
+    """Number of the command that the outcome is of."""
+
+
+def start_flow(command: StartFlow, world: World) -> Outcome:
+    (call,) = world.calls([command.call_id])
+    told = session.start(call, _context(command, call, world), command.flow_id, command.vars)
+    return _outcome(command.call_id, told)
+
+
+def step_flow(command: StepFlow, world: World) -> Outcome:
+    (call,) = world.calls([command.call_id])
+    answer = Answer(command.outcome, command.data)
+    return _outcome(
+        command.call_id, session.step(call, _context(command, call, world), answer, command.seq)
+    )
+
+
+def _context(command: Command, call: CallSession, world: World) -> Context:
+    first = call.hops[0] if call.hops else None
+    return Context(
+        office=world.office(command.account_id),
+        platform=world.options.platform,
+        now=world.now,
+        call_id=call.call_id,
+        from_number=first.from_number if first else "",
+        to_number=first.to_number if first else "",
+        turns=world.turns(command.account_id),
+    )
+
+
+def _outcome(call_id: str, told: Told) -> Outcome:
+    return Outcome(told.facts, {"callId": call_id, "seq": told.seq, **wired(told.command)})
+
+
+def wired(command: FlowCommand) -> dict[str, Any]:
+    """A command as engines read it."""
+    return command.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class SimulateFlow(Command):
+    """What would a call hear? Nothing is recorded (POST /v1/flows/{id}/simulate)."""
+
+    flow_id: FlowId
+    version: int | None = Field(default=None, ge=0)
+    """None: what is worked on, published or not."""
+    outcomes: list["Scripted"] = Field(default=[], max_length=200)
+    vars: Texts = Field(default={})
+    at: Annotated[int, Field(ge=0, le=4_102_444_800_000)] | None = None
+    """Epoch milliseconds; None: now."""
+    from_number: Line = Field(default="", max_length=64)
+    to_number: Line = Field(default="", max_length=64)
+
+
+class Scripted(Command):
+    """An outcome that the engine will report."""
+
+    outcome: Reported
+    data: Texts = Field(default={})
+
+
+def simulate_flow(command: SimulateFlow, world: World) -> Outcome:
+    context = Context(
+        office=world.office(command.account_id),
+        platform=world.options.platform,
+        now=Millis(command.at) if command.at is not None else world.now,
+        call_id=simulation.CALL_ID,
+        from_number=command.from_number,
+        to_number=command.to_number,
+    )
+    found = simulation.run(
+        context,
+        command.flow_id,
+        command.version,
+        [Answer(one.outcome, one.data) for one in command.outcomes],
+        command.vars,
+    )
+    return Outcome([], simulation.shown(found, wired))

@@ -1,0 +1,272 @@
+"""From an outcome, over as many nodes as need no engine, to the next command (spec 04).
+
+Guarantees: it ends soon (at most `MAX_NODES` nodes and `MAX_EFFORT` comparisons per step, at most
+`MAX_DEPTH` flows inside each other), it never raises for a graph that was stored, and it looks at
+nothing but its arguments.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from domain.flow import targets, template
+from domain.flow.graph import Graph
+from domain.flow.node import DEFAULT, Answer, Context, Done, Enter, Leave, Next, Visit, Wait
+from domain.flow.nodes import KINDS
+from domain.flow.run import trim
+from events.flow import FlowCommand, Frame, Hangup, Play, Request, Visited
+from events.resources import FlowNode
+
+MAX_NODES = 100
+MAX_EFFORT = 10_000
+"""Comparisons in a step: whoever draws conditions draws them for everybody on the same worker."""
+MAX_DEPTH = 8
+UNAVAILABLE = 480
+ERROR_PROMPTS = {"no_agents": "no-agents", "full": "all-busy", "busy": "all-busy"}
+"""Outcome that nobody has drawn → system prompt; else goodbye."""
+
+
+class Stepped(NamedTuple):
+    """What a step makes of a call. `stored` and `kept` are what facts may hold: no secrets."""
+
+    command: FlowCommand
+    stored: FlowCommand
+    kept: dict[str, str]
+    """The variables that were set."""
+    path: tuple[Visited, ...]
+    frames: tuple[Frame, ...]
+    hides_answer: bool
+
+
+@dataclass(slots=True)
+class _Walk:
+    context: Context
+    frames: list[Frame]
+    variables: dict[str, str]
+    seq: int
+    secrets: set[str] = field(default_factory=set)
+    changed: dict[str, str] = field(default_factory=dict)
+    path: list[Visited] = field(default_factory=list)
+    hides_answer: bool = False
+    effort: int = 0
+
+
+def advance(
+    context: Context,
+    frames: tuple[Frame, ...],
+    variables: Mapping[str, str],
+    answer: Answer | None,
+    seq: int,
+) -> Stepped:
+    """Go on from where the call stands. `answer` None: it has just arrived there.
+
+    `seq`: the number that the next command will have.
+    """
+    walk = _Walk(context, list(frames), dict(variables), seq)
+    if answer is not None and answer.outcome == "hangup":
+        return _hung_up(walk, frames, answer)
+    for _ in range(MAX_NODES):
+        if (stepped := _pass_node(walk, answer)) is not None:
+            return stepped
+        answer = None
+    return _give_up(walk, f"more than {MAX_NODES} nodes without a command")
+
+
+def give_up(context: Context, frames: tuple[Frame, ...], why: str) -> Stepped:
+    """End a flow that cannot go on."""
+    return _give_up(_Walk(context, list(frames), {}, 0), why)
+
+
+def _hung_up(walk: _Walk, frames: tuple[Frame, ...], answer: Answer) -> Stepped:
+    if frames:
+        walk.path.append(Visited(frames[-1].node_id, "", "hangup", "the caller has hung up"))
+    walk.frames = []
+    walk.hides_answer = "digits" in answer.data  # half a secret, perhaps
+    return _stepped(walk, Hangup())
+
+
+def _pass_node(walk: _Walk, answer: Answer | None) -> Stepped | None:
+    """Be at one node: the command that comes of it, or None after moving on."""
+    frame = walk.frames[-1]
+    if not frame.node_id:
+        walk.frames = []
+        return _stepped(walk, Hangup(sip_code=UNAVAILABLE))
+    graph = targets.graph_of(walk.context, frame.flow_id, frame.flow_version)
+    node = graph.nodes.get(frame.node_id) if graph else None
+    kind = KINDS.get(str(node.data.get("kind"))) if node else None
+    if graph is None or node is None or kind is None:
+        walk.hides_answer = True  # nobody knows any more what was asked
+        return _give_up(walk, f"no node {frame.node_id} in {frame.flow_id} v{frame.flow_version}")
+    try:
+        data = kind.data.model_validate(node.data)
+    except ValidationError:
+        walk.hides_answer = True
+        return _give_up(walk, f"the data of {node.id} is not valid")
+    walk.effort += data.effort
+    if walk.effort > MAX_EFFORT:
+        walk.hides_answer = True
+        return _give_up(walk, f"more than {MAX_EFFORT} comparisons in one step")
+    visit = _visit(walk, graph, node, answer)
+    found = kind.run(data, visit)
+    if isinstance(found, Wait):
+        masked = kind.run(data, _masked(visit)) if walk.secrets else found
+        return _wait(walk, node, masked, found, visit)
+    _take_over(walk, visit)
+    return _go_on(walk, graph, node, found, visit.note)
+
+
+def _visit(walk: _Walk, graph: Graph, node: FlowNode, answer: Answer | None) -> Visit:
+    handles = frozenset(graph.edges.get(node.id, ()))
+    return Visit(
+        walk.context, walk.frames[-1], handles, answer, walk.variables, walk.secrets, walk.seq
+    )
+
+
+def _masked(visit: Visit) -> Visit:
+    """The same visit as somebody sees it who may not know the secrets."""
+    seen = {**visit.variables, **dict.fromkeys(visit.secrets, template.MASK)}
+    return Visit(
+        visit.context,
+        visit.frame,
+        visit.handles,
+        visit.answer,
+        seen,
+        set(visit.secrets),
+        visit.seq,
+    )
+
+
+def _wait(walk: _Walk, node: FlowNode, masked: Next, found: Wait, visit: Visit) -> Stepped:
+    """`masked`: what comes of the node for somebody who does not know the secrets."""
+    if not isinstance(masked, Wait):
+        return _give_up(walk, f"{node.id} cannot do with a secret")
+    walk.frames[-1] = walk.frames[-1].model_copy(
+        update={"stage": found.stage, "failures": found.failures, "timeouts": found.timeouts}
+    )
+    _take_over(walk, visit)
+    _note(walk, node, "", visit.note)
+    stored = masked.command
+    if isinstance(stored, Request) and stored != found.command:
+        stored = stored.model_copy(update={"is_masked": 1})
+    return _stepped(walk, found.command, stored)
+
+
+def _take_over(walk: _Walk, visit: Visit) -> None:
+    walk.changed |= visit.changed
+    walk.hides_answer |= visit.hides_answer
+    trim(walk.variables)
+
+
+def _go_on(walk: _Walk, graph: Graph, node: FlowNode, found: Next, note: str) -> Stepped | None:
+    match found:
+        case Enter(flow_id):
+            return _enter(walk, graph, node, flow_id)
+        case Leave():
+            _note(walk, node, "", note)
+            return _leave(walk, found)
+        case Done():
+            return _follow(walk, graph, node, found, note)
+    raise TypeError(type(found).__name__)
+
+
+def _follow(walk: _Walk, graph: Graph, node: FlowNode, done: Done, note: str) -> Stepped | None:
+    """Along the edge of an outcome; without one along that of `default`, else where the row itself
+    sends it, else out of a subflow, else to the end."""
+    drawn = graph.edges.get(node.id, {})
+    to = drawn.get(done.outcome)
+    if to is None and (to := drawn.get(DEFAULT)) is not None:
+        note = _joined(note, "not drawn; default")
+    _note(walk, node, done.outcome, note)
+    if to is not None:
+        walk.frames[-1] = _fresh(walk.frames[-1], to)
+        return None
+    if done.instead is not None:
+        return _leave(walk, done.instead)
+    if len(walk.frames) > 1:
+        return _return(walk, DEFAULT if done.is_end or done.outcome == DEFAULT else "error")
+    if done.is_end:
+        walk.frames = []
+        return _stepped(walk, Hangup())
+    return _give_up(walk, f"{done.outcome} of {node.id} is not drawn", done.outcome)
+
+
+def _enter(walk: _Walk, graph: Graph, node: FlowNode, flow_id: str) -> Stepped | None:
+    version = targets.version_of(walk.context.directory, flow_id)
+    inner = None if version is None else targets.graph_of(walk.context, flow_id, version)
+    if inner is None or version is None:
+        return _follow(walk, graph, node, Done("error"), f"no published flow {flow_id}")
+    if len(walk.frames) >= MAX_DEPTH:
+        return _follow(walk, graph, node, Done("error"), f"more than {MAX_DEPTH} flows deep")
+    _note(walk, node, "", f"into {flow_id} v{version}")
+    walk.frames.append(Frame(flow_id=flow_id, flow_version=version, node_id=inner.start))
+    return None
+
+
+def _return(walk: _Walk, outcome: str) -> Stepped | None:
+    """Out of a subflow, to the node that led into it."""
+    walk.frames.pop()
+    frame = walk.frames[-1]
+    graph = targets.graph_of(walk.context, frame.flow_id, frame.flow_version)
+    node = graph.nodes.get(frame.node_id) if graph else None
+    if graph is None or node is None:
+        return _give_up(walk, f"no node {frame.node_id} to come back to")
+    return _follow(walk, graph, node, Done(outcome), "")
+
+
+def _leave(walk: _Walk, target: Leave) -> Stepped | None:
+    """To another route target; what does not exist falls to the account's default (spec 01)."""
+    found = targets.entry_of(walk.context, target)
+    if found is None:
+        account = walk.context.account
+        default = Leave(account.did_default_dest_kind or "", account.did_default_dest_id)
+        walk.path.append(Visited("", "target", "missing", f"{target.kind} {target.id}"))
+        found = None if default == target else targets.entry_of(walk.context, default)
+    if found is None:
+        return _give_up(walk, f"no {target.kind} {target.id}")
+    if isinstance(found, Hangup):
+        walk.frames = []
+        return _stepped(walk, found)
+    walk.frames = [found]
+    return None
+
+
+def _give_up(walk: _Walk, why: str, outcome: str = "") -> Stepped:
+    """The error prompt; whatever comes of it, the call is hung up then."""
+    walk.path.append(Visited("", "error", "error", why))
+    walk.frames = [_fresh(walk.frames[0], "")]
+    account = walk.context.account
+    prompt = ERROR_PROMPTS.get(outcome, "goodbye")
+    url = f"system/{account.language}/{account.voice_gender}/{prompt}.wav"
+    return _stepped(walk, Play(urls=(url,)))
+
+
+def _fresh(frame: Frame, node_id: str) -> Frame:
+    return Frame(flow_id=frame.flow_id, flow_version=frame.flow_version, node_id=node_id)
+
+
+def _note(walk: _Walk, node: FlowNode, outcome: str, note: str) -> None:
+    for name in walk.secrets:
+        if secret := walk.variables.get(name):
+            note = note.replace(secret, template.MASK)
+    walk.path.append(Visited(node.id, str(node.data.get("kind")), outcome, note))
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
+
+
+def _stepped(walk: _Walk, command: FlowCommand, stored: FlowCommand | None = None) -> Stepped:
+    kept = {
+        name: template.MASK if name in walk.secrets else value
+        for name, value in walk.changed.items()
+    }
+    return Stepped(
+        command,
+        stored or command,
+        kept,
+        tuple(walk.path),
+        tuple(walk.frames),
+        walk.hides_answer,
+    )

@@ -1,0 +1,211 @@
+"""What the functions of the nodes are given, and what they return.
+
+A node's file has its data (`NodeData`: members, outcomes) and ``run(node, visit) -> Next``, which
+is called when the call arrives (`visit.answer` is None) and again with every outcome that the
+engine reports while the call waits there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from domain.directory import Directory
+from domain.flow import template
+from domain.routing import Office, Platform
+from events.base import CallId, Millis
+from events.flow import FlowCommand, Frame, Speech
+from events.resources import Account
+
+Id = Annotated[str, Field(min_length=1, max_length=64)]
+Text = Annotated[str, Field(min_length=1, max_length=template.MAX_TEXT)]
+Audio = Annotated[
+    str,
+    Field(pattern=r"^([A-Za-z0-9_-]{1,64}|system/[A-Za-z-]{2,8}/[a-z]{1,8}/[a-z-]{1,32}\.wav)$"),
+]
+"""A media file's id, or the key of a system prompt."""
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+Seconds = Annotated[int, Field(ge=1, le=600)]
+Digits = Annotated[int, Field(ge=1, le=32)]
+Tries = Annotated[int, Field(ge=1, le=20)]
+Terminators = Annotated[str, Field(pattern=r"^[0-9*#]{0,12}$")]
+Flag = Annotated[
+    int, BeforeValidator(lambda v: int(v) if isinstance(v, bool) else v), Field(ge=0, le=1)
+]
+
+DEFAULT = "default"
+
+
+class NodeData(BaseModel):
+    """The `data` of a node. Members are camelCase, as React Flow and the console have them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    label: Annotated[str, Field(max_length=200)] | None = None
+    """What the builder shows."""
+    outcomes: ClassVar[tuple[str, ...]] = (DEFAULT,)
+    waits: ClassVar[bool] = True
+    """Whether the caller hears, does or waits for something here."""
+    pointers: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Member → kind of the row that it names."""
+
+    @property
+    def effort(self) -> int:
+        """What it costs to pass the node, in comparisons; a step has so many of them."""
+        return 1
+
+    def emits(self, handle: str) -> bool:
+        """Whether an edge may begin at this handle."""
+        return handle in self.outcomes or (handle == DEFAULT and bool(self.outcomes))
+
+
+class Answer(NamedTuple):
+    """What an engine reports of the command before."""
+
+    outcome: str
+    data: Mapping[str, str] = {}
+
+    @property
+    def digits(self) -> str | None:
+        """The digits that were dialled; None when there were none."""
+        if self.outcome.startswith("digit:"):
+            return self.outcome.removeprefix("digit:")
+        return self.data.get("digits") if self.outcome in ("done", "barge") else None
+
+
+class Leave(NamedTuple):
+    """To another route target; this flow is over."""
+
+    kind: str
+    id: str | None
+
+
+def leave_to(kind: str | None, id: str | None) -> Leave | None:
+    """A row's own route target; None where it has none."""
+    return Leave(kind, id) if kind else None
+
+
+class Done(NamedTuple):
+    """The node is passed."""
+
+    outcome: str
+    instead: Leave | None = None
+    """Where the call goes if nobody has drawn the outcome."""
+    is_end: bool = False
+    """Whether the call may simply end here if nobody has drawn the outcome."""
+
+
+class Wait(NamedTuple):
+    """A command; its outcome comes back to this node with these counters."""
+
+    command: FlowCommand
+    stage: int = 0
+    failures: int = 0
+    timeouts: int = 0
+
+
+class Enter(NamedTuple):
+    """Into another flow, and back here when it is through."""
+
+    flow_id: str
+
+
+Next = Done | Wait | Leave | Enter
+
+
+class Prompt(NamedTuple):
+    urls: tuple[str, ...]
+    tts: Speech | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known outside the flow at the moment of the step."""
+
+    office: Office
+    platform: Platform
+    now: Millis
+    call_id: CallId
+    from_number: str
+    to_number: str
+    turns: Mapping[str, int] = field(default_factory=dict)
+    """Ring group → how many calls it was given before."""
+
+    @property
+    def directory(self) -> Directory:
+        return self.office.directory
+
+    @property
+    def account(self) -> Account:
+        return self.directory.account or Account(name="")
+
+
+@dataclass(slots=True)
+class Visit:
+    """A call at a node."""
+
+    context: Context
+    frame: Frame
+    handles: frozenset[str]
+    """Those of the node's outcomes that are drawn."""
+    answer: Answer | None
+    variables: dict[str, str]
+    secrets: set[str]
+    """Variables that must not be stored as they are."""
+    seq: int
+    """Number of the command that comes of this step."""
+    changed: dict[str, str] = field(default_factory=dict)
+    note: str = ""
+    hides_answer: bool = False
+    """Whether what was dialled must not be stored."""
+
+    def set(self, name: str, value: str, *, is_secret: bool = False) -> None:
+        value = value[: template.MAX_TEXT]
+        self.variables[name] = self.changed[name] = value
+        (self.secrets.add if is_secret else self.secrets.discard)(name)
+
+    def text(self, text: str) -> str:
+        return template.render(text, self.variables)
+
+    def prompt(
+        self,
+        audio: str | None,
+        text: str | None,
+        voice: str | None = None,
+        language: str | None = None,
+    ) -> Prompt:
+        """What is heard: a recorded file, or else a text."""
+        if audio is not None:
+            owner = "" if "/" in audio else f"{self.context.office.account_id}/"
+            return Prompt((f"{owner}{audio}" + ("" if "/" in audio else ".wav"),))
+        if text is None:
+            return Prompt(())
+        account = self.context.account
+        speech = Speech(
+            text=self.text(text),
+            voice=voice or account.voice_gender,
+            language=language or account.language,
+        )
+        return Prompt((speech_key(speech),), speech)
+
+    def system_prompt(self, id: str) -> str:
+        account = self.context.account
+        return f"system/{account.language}/{account.voice_gender}/{id}.wav"
+
+
+def speech_key(speech: Speech) -> str:
+    """Where a rendered text lies: the same text in the same voice is rendered once."""
+    parts: tuple[Any, ...] = (speech.language, speech.voice, speech.text)
+    return f"tts/{sha256(chr(0).join(parts).encode()).hexdigest()}.wav"
+
+
+def recording_key(visit: Visit, folder: str, suffix: str = "") -> str:
+    """Where a recording of the call goes. A call's id may hold what no key may."""
+    call_id = visit.context.call_id
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "-_.@") else "_" for c in call_id)
+    if name != call_id or name.startswith("."):
+        name = f"{name.lstrip('.')}-{sha256(call_id.encode()).hexdigest()[:8]}"
+    return f"{visit.context.office.account_id}/{folder}/{name}{suffix}.wav"

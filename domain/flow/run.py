@@ -1,0 +1,60 @@
+"""How far a call is in its flow: folded from the steps, and all that the next one needs."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from events.call import FlowStepped
+from events.flow import FlowCommand, Frame
+
+REMEMBERED = 10
+"""Commands of a call that can be given once more: a lost reply never advances a call twice."""
+
+
+MAX_VARIABLES = 500
+"""Of one call; beyond that the oldest are forgotten."""
+
+
+class FlowRun(NamedTuple):
+    flow_id: str
+    """The flow that was started."""
+    flow_version: int
+    hop: int
+    first: int
+    """Number of its first command."""
+    seq: int
+    """Number of its last command, which the engine is carrying out."""
+    frames: tuple[Frame, ...]
+    """Empty: the flow is over."""
+    variables: Mapping[str, str]
+    commands: Mapping[int, FlowCommand]
+    """The last ones, by number."""
+
+
+def evolved(run: FlowRun | None, fact: FlowStepped) -> FlowRun:
+    before: Mapping[int, FlowCommand] = {} if run is None else run.commands
+    commands = {n: c for n, c in before.items() if n > fact.seq - REMEMBERED}
+    commands[fact.seq] = fact.command
+    if run is None or fact.reported is None:
+        return FlowRun(
+            fact.flow_id,
+            fact.flow_version,
+            fact.hop,
+            fact.seq,
+            fact.seq,
+            fact.frames,
+            fact.variables,
+            commands,
+        )
+    variables = {**run.variables, **fact.variables}
+    trim(variables)
+    return run._replace(
+        seq=fact.seq,
+        frames=fact.frames,
+        variables=variables,
+        commands=commands,
+    )
+
+
+def trim(variables: dict[str, str]) -> None:
+    while len(variables) > MAX_VARIABLES:
+        del variables[next(iter(variables))]
