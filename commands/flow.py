@@ -10,6 +10,7 @@ from domain.call import CallSession
 from domain.flow import session, simulation
 from domain.flow.node import Answer, Context
 from domain.flow.session import Told
+from domain.routing import Office
 from events.base import Millis
 from events.flow import FlowCommand
 
@@ -63,7 +64,7 @@ def step_flow(command: StepFlow, world: World) -> Outcome:
 def _context(command: Command, call: CallSession, world: World) -> Context:
     first = call.hops[0] if call.hops else None
     return Context(
-        office=world.office(command.account_id),
+        office=_office(command, world),
         platform=world.options.platform,
         now=world.now,
         call_id=call.call_id,
@@ -71,6 +72,15 @@ def _context(command: Command, call: CallSession, world: World) -> Context:
         to_number=first.to_number if first else "",
         turns=world.turns(command.account_id),
     )
+
+
+def _office(command: Command, world: World) -> Office:
+    """The account, with the numbers that must not be called where it asks for that."""
+    office = world.office(command.account_id)
+    account = office.directory.account
+    if account and account.dnc_outbound:
+        return office._replace(dnc=world.dnc(command.account_id))
+    return office
 
 
 def _outcome(call_id: str, told: Told) -> Outcome:
@@ -105,7 +115,7 @@ class Scripted(Command):
 
 def simulate_flow(command: SimulateFlow, world: World) -> Outcome:
     context = Context(
-        office=world.office(command.account_id),
+        office=_office(command, world),
         platform=world.options.platform,
         now=Millis(command.at) if command.at is not None else world.now,
         call_id=simulation.CALL_ID,

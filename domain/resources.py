@@ -7,6 +7,7 @@ appends first owns the name, and the store's (stream, version) is the judge betw
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple, assert_never
 
 from domain import rules
@@ -245,12 +246,15 @@ def _check_unique(state: Directory, id: str, body: Resource) -> None:
 
 
 def _checked(
-    state: Directory, kind: str, members: Mapping[str, Any], before: Mapping[str, Any] | None = None
+    state: Directory,
+    kind: str,
+    members: Mapping[str, Any],
+    stored: Mapping[str, Any] = MappingProxyType({}),
 ) -> Resource:
     """The body by its rules. A flow's faults and what its nodes point to are refused together."""
     lost = _lost(state, members) if kind == "call_flow" else []
     try:
-        body = rules.check(kind, members, _country(state), before or {})
+        body = rules.check(kind, members, _country(state), stored)
     except Invalid as refusal:
         raise Invalid(refusal.detail, [*refusal.faults, *lost]) from None
     if lost:
@@ -296,13 +300,14 @@ class _Pointer(NamedTuple):
 
 def _pointers(kind: str, body: Resource) -> Iterator[_Pointer]:
     """Everything in the body that names a row, but for route targets."""
-    for member, wanted in POINTERS.get(kind, {}).items():
+    members = [*POINTERS.get(kind, {}).items()]
+    if isinstance(body, CallLimit) and (scope := SCOPES.get(body.scope_kind)):
+        members.append(("scope_id", scope))
+    for member, wanted in members:
         value = getattr(body, member)
         for id in value if isinstance(value, tuple) else (value,):
             if id:
                 yield _Pointer(f"/{member}", member, wanted, id)
-    if isinstance(body, CallLimit) and body.scope_id and (scope := SCOPES.get(body.scope_kind)):
-        yield _Pointer("/scope_id", "scope_id", scope, body.scope_id)
     if isinstance(body, RingGroup):
         for number, one in enumerate(body.members):
             if one.user_id:

@@ -39,6 +39,8 @@ C = TypeVar("C", bound=BaseModel)
 M = TypeVar("M", bound=Command)
 
 MAX_BATCH = 500
+NO_CALL = 481
+"""Call/Transaction Does Not Exist."""
 MAX_LOST = 200
 """Lost calls in one command: their sessions may have to be loaded first."""
 
@@ -51,10 +53,6 @@ class NodeSnapshot(BaseModel):
     call_ids: list[CallIdField] = Field(max_length=200_000)
     node_id: Printable | None = None
     ts: Timestamp
-
-
-NO_CALL = 481
-"""Call/Transaction Does Not Exist."""
 
 
 class EdgeControl:
@@ -140,17 +138,17 @@ class EdgeControl:
         if reply.body.pop("scan", 0) and not self._locator.is_trunk(command.src_ip or ""):
             self._report_offence("unknown_number", command.src_ip or "", command.to)
         for gateway in reply.body["rtjson"].get("gateways", ()):
-            await self._reveal(gateway)
+            await self._reveal(gateway, "auth_secret_ref", "auth_password")
         return reply.body
 
-    async def _reveal(self, gateway: dict[str, Any]) -> None:
+    async def _reveal(self, gateway: dict[str, Any], sealed: str, clear: str) -> None:
         """Put a trunk's password in the place of its reference: only the node that asked gets it,
         and nothing that is stored has it."""
-        if ref := gateway.pop("auth_secret_ref"):
+        if ref := gateway.pop(sealed, None):
             try:
-                gateway["auth_password"] = await self._secrets.text(ref)
+                gateway[clear] = await self._secrets.text(ref)
             except LookupError:
-                log.error("the password of trunk %s cannot be opened", gateway["trunk_id"])
+                log.error("the password behind %s cannot be opened", ref)
 
     def _account_to_route(self, command: RouteCall) -> AccountId | None:
         """A device that proved itself calls for its account; all others call whom they dial."""
@@ -186,6 +184,8 @@ class EdgeControl:
             found = await self._requests.outcome(account_id, told)
             step = read(StepFlow, {"callId": command.call_id, "seq": told["seq"], **found})
             told = (await self._commander.ask(_addressed(step, account_id))).body
+        for leg in told.get("legs", ()):
+            await self._reveal(leg, "authSecretRef", "authPassword")
         return told
 
     # POST /presence/event

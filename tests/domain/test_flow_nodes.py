@@ -7,8 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from domain import dnc
+from domain.dnc import DncList
 from events.base import Millis
 from events.capacity import Dimension, Hold
+from events.dnc import Entry, NumbersListed
 from events.flow import (
     Dial,
     FlowCommand,
@@ -552,6 +555,18 @@ def test_no_number_is_called_without_a_free_channel_but_help() -> None:
     assert _said(flow.start(to="+442079460000")) == "Bye"
     help = InFlow(acme, call_id="2")
     assert rings(help.start(to="911")) == [("sip:911@1.example", 0, 20)]
+
+
+def test_who_must_not_be_called_is_not_called_by_a_flow_either() -> None:
+    acme = Acme()
+    acme.add_trunk("tr_1")
+    acme.dnc = DncList()
+    entry = NumbersListed(account_id=ACCOUNT, at=acme.now, entries=(Entry("442079460000"),), by="k")
+    dnc.evolve(acme.dnc, entry)
+    flow = through(_dial("number", "{{to}}"), SAY, "d -failed> bye", acme=acme)
+    assert _said(flow.start(to="+442079460000")) == "Bye"
+    other = InFlow(acme, call_id="2")
+    assert rings(other.start(to="+442079460001"))
 
 
 def test_an_account_that_was_suspended_meanwhile_calls_nobody() -> None:

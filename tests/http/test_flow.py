@@ -289,6 +289,19 @@ def test_a_round_goes_on_with_the_next_phone(system: System) -> None:
     assert first in (["1001", "1002"] * 2, ["1002", "1001"] * 2)
 
 
+def test_a_trunks_password_reaches_the_engine_and_nothing_else(system: System) -> None:
+    trunk = {"name": "carrier", "proxy": "carrier.example", "auth_username": "acme"}
+    document = acme(trunks=[{**trunk, "password": "carrier's secret"}])
+    dial = node("d", "dial", target="number", id="+442079460000")
+    document["flows"][0] |= graph(dial)
+    system.apply(document)
+    engine = Engine(system, document)
+    (leg,) = engine.start()["legs"]
+    assert leg["authPassword"] == "carrier's secret"
+    assert "authSecretRef" not in leg
+    assert "carrier's secret" not in str(engine.steps)
+
+
 # Webhooks
 
 
