@@ -10,10 +10,11 @@ from itertools import count
 from eventsourcing.persistence import StoredEvent
 from nats.aio.msg import Msg
 
-from commands.bans import ReportFailedAuth
+from commands.call import RouteCall
 from deploy import wiring
 from deploy.bench.report import Report, median, percentile, spread
 from deploy.bench.rig import Rig, connected, interleaved, running_system
+from events.base import CallId
 from gateways.store.recorder import Datastore, EventRecorder
 
 IN_FLIGHT = 128
@@ -21,7 +22,7 @@ PACE = 4_000
 
 
 async def command(runs: int, seconds: float) -> Report:
-    """The smallest real command: a failed login, one fact each."""
+    """The smallest command that always writes: a call to where nobody is, two facts each."""
     run, numbers = secrets.token_hex(4), count()
     times: list[float] = []
     async with (
@@ -34,9 +35,8 @@ async def command(runs: int, seconds: float) -> Report:
             await message.respond(message.data)
 
         async def ask() -> None:
-            name = f"{run}-{next(numbers)}"
-            wish = ReportFailedAuth(ip="192.0.2.1", username=name, realm="r", reason="bench")
-            await commander.ask(wish)
+            call_id = CallId(f"{run}-{next(numbers)}@bench")
+            await commander.ask(RouteCall(call_id=call_id, from_="14155551234", to="nobody"))
 
         async def echoed() -> None:
             await echo.request("bench.echo", b"x" * 200, timeout=5)
@@ -99,7 +99,7 @@ async def _paced(work: Callable[[], Awaitable[None]], rate: float, seconds: floa
             tasks.add(task)
             task.add_done_callback(tasks.discard)
             sent += 1
-        await asyncio.sleep(0.0005)
+        await asyncio.sleep(0.002)
     await asyncio.gather(*tasks)
     return percentile(sorted(times), 0.99)
 
