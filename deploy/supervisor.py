@@ -45,6 +45,7 @@ class Child:
     run: Callable[[], None]
     stage: int
     restart: bool = True
+    niceness: int = 0
     pid: int = 0
     started_at: float = 0.0
     deaths: int = 0
@@ -129,6 +130,7 @@ class Supervisor:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
             die_with_parent(parent)
+            os.nice(child.niceness)
             logs.configure(self.settings, child.name)
             tune_interpreter()
             child.run()

@@ -144,7 +144,7 @@ def read_nonce(secret: str, nonce: str) -> Nonce | None:
     return Nonce(expires, born)
 
 
-_WINDOW = 64
+_WINDOW = 256
 """How far behind the highest counter a reordered request may lie."""
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -16,6 +17,10 @@ from deploy.settings import Settings, load, made_secret
 from deploy.supervisor import Child, Supervisor, tune_interpreter
 from deploy.wiring import Servers
 from gateways.store.migrate import migrate as apply_migrations
+
+
+BEHIND = 5
+"""Niceness of what follows the store: where processors are short, a caller's answer goes first."""
 
 
 class Service(StrEnum):
@@ -59,9 +64,14 @@ def _children(settings: Settings, servers: Servers, demo_rate: float | None) -> 
         forever(f"worker-{slot}", 1, partial(wiring.worker, settings, servers, slot))
         for slot in range(1, settings.workers + 1)
     ]
-    children.append(Child("projector", partial(wiring.projector, servers), 0))
-    children.append(forever("relay", 0, partial(wiring.relay, settings, servers)))
-    children.append(forever("sender", 0, partial(wiring.sender, settings, servers)))
+    children += [
+        replace(child, niceness=BEHIND)
+        for child in (
+            Child("projector", partial(wiring.projector, servers), 0),
+            forever("relay", 0, partial(wiring.relay, settings, servers)),
+            forever("sender", 0, partial(wiring.sender, settings, servers)),
+        )
+    ]
     children += [
         forever(f"edge-{slot}", 2, partial(wiring.edge, settings, servers))
         for slot in range(1, settings.gateways + 1)
