@@ -4,19 +4,24 @@ The name is stored with the bytes. A state of another shape gets another name; a
 name that is not known here is ignored, and the stream is folded from its beginning.
 """
 
+from dataclasses import replace
+
 from pydantic import TypeAdapter
 
 from domain import capacity, presence
+from domain.acd.floor import Floor
 from domain.capacity import Admission, Capacity
 from domain.presence import Contact, ContactKey, Presence
 from events.base import Millis
 
 CAPACITY = "capacity.state.v1"
-PRESENCE = "presence.state.v1"
+PRESENCE = "presence.state.v2"
 NAMES = (CAPACITY, PRESENCE)
 
 _ADMISSIONS = TypeAdapter(list[Admission])
-_PRESENCE = TypeAdapter(tuple[list[tuple[ContactKey, Contact]], list[tuple[ContactKey, Millis]]])
+_PRESENCE = TypeAdapter(
+    tuple[list[tuple[ContactKey, Contact]], list[tuple[ContactKey, Millis]], Floor]
+)
 
 
 def dump_capacity(state: Capacity) -> bytes:
@@ -28,9 +33,10 @@ def load_capacity(data: bytes) -> Capacity:
 
 
 def dump_presence(state: Presence) -> bytes:
-    return _PRESENCE.dump_json((list(state.contacts.items()), list(state.removed.items())))
+    contacts, removed = list(state.contacts.items()), list(state.removed.items())
+    return _PRESENCE.dump_json((contacts, removed, replace(state.floor, contacts={})))
 
 
 def load_presence(data: bytes) -> Presence:
-    contacts, removed = _PRESENCE.validate_json(data)
-    return presence.restored(dict(contacts), dict(removed))
+    contacts, removed, floor = _PRESENCE.validate_json(data)
+    return presence.restored(dict(contacts), dict(removed), floor)

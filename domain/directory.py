@@ -10,6 +10,7 @@ from typing import Any, TypeVar, assert_never
 from events.base import Millis
 from events.resources import (
     Account,
+    AgentQueueAssignment,
     Changed,
     Created,
     Deleted,
@@ -53,6 +54,8 @@ class Directory:
     """E.164 → id"""
     extensions: dict[str, str] = field(default_factory=dict)
     """digits → id"""
+    assignments: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(queue id, user id) → id"""
     trunks: dict[str, SipTrunk] = field(default_factory=dict)
     routes: dict[str, OutboundRoute] = field(default_factory=dict)
 
@@ -72,6 +75,10 @@ def rows_of(state: Directory, kind: type[B]) -> Iterator[tuple[str, B]]:
 def device_id(state: Directory, username: str, realm: str) -> str | None:
     """The device with this login. The name may carry the domain (`1001@acme.example`)."""
     return state.devices.get((username.partition("@")[0], realm.lower()))
+
+
+def assignment_of(state: Directory, queue_id: str, user_id: str) -> AgentQueueAssignment | None:
+    return body_of(state, state.assignments.get((queue_id, user_id)), AgentQueueAssignment)
 
 
 def version_of(state: Directory, id: str) -> int:
@@ -116,6 +123,8 @@ def put(state: Directory, row: Row) -> None:
             state.dids[row.body.e164] = row.id
         case Extension():
             state.extensions[row.body.digits] = row.id
+        case AgentQueueAssignment():
+            state.assignments[row.body.queue_id, row.body.user_id] = row.id
         case SipTrunk():
             state.trunks[row.id] = row.body
         case OutboundRoute():
@@ -133,6 +142,8 @@ def _unlink(state: Directory, row: Row) -> None:
             state.dids.pop(row.body.e164, None)
         case Extension():
             state.extensions.pop(row.body.digits, None)
+        case AgentQueueAssignment():
+            state.assignments.pop((row.body.queue_id, row.body.user_id), None)
         case SipTrunk():
             state.trunks.pop(row.id, None)
         case OutboundRoute():

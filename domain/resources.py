@@ -18,6 +18,7 @@ from events.resources import (
     CREATED,
     DELETED,
     KINDS,
+    AgentQueueAssignment,
     Did,
     Extension,
     NameClaimed,
@@ -229,6 +230,10 @@ def _check_unique(state: Directory, id: str, body: Resource) -> None:
             raise Conflict(f"username {body.username} is taken", [Fault("/username", "is taken")])
         case Extension() if state.extensions.get(body.digits, id) != id:
             raise Conflict(f"extension {body.digits} is taken", [Fault("/digits", "is taken")])
+        case AgentQueueAssignment(queue_id=queue_id, user_id=user_id) if (
+            state.assignments.get((queue_id, user_id), id) != id
+        ):
+            raise Conflict(f"{user_id} is in {queue_id}", [Fault("/user_id", "is taken")])
 
 
 def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
@@ -238,6 +243,10 @@ def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
         ids = value if isinstance(value, tuple) else (value,)
         missing = [id for id in ids if id and body_of(state, id, KINDS[wanted]) is None]
         faults += [Fault(f"/{member}", f"no {wanted} {id}") for id in missing]
+    if isinstance(body, AgentQueueAssignment):
+        user = body_of(state, body.user_id, SipUser)
+        if user is not None and not user.is_agent:
+            faults.append(Fault("/user_id", "is not an agent (is_agent)"))
     for member, target in _targets(body):
         id = getattr(body, f"{member}_id")
         if target not in TARGETS:

@@ -167,6 +167,26 @@ class Queue(Resource):
     schedule_id: str | None = None
     max_queued: int | None = None
     priority: int = 0
+    closed_dest_kind: str | None = None
+    closed_dest_id: str | None = None
+    holiday_dest_kind: str | None = None
+    holiday_dest_id: str | None = None
+    no_agents_dest_kind: str | None = None
+    no_agents_dest_id: str | None = None
+    queue_full_dest_kind: str | None = None
+    queue_full_dest_id: str | None = None
+    abandon_dest_kind: str | None = None
+    abandon_dest_id: str | None = None
+    ewt_dest_kind: str | None = None
+    ewt_dest_id: str | None = None
+    ewt_threshold_sec: int | None = None
+    ewt_aht_sec: int = 180
+    moh_media_id: str | None = None
+    sl_threshold_sec: int = 20
+    sl_target_pct: int = 80
+    recording: int = 0
+    confirm_accept: int = 0
+    whisper_media_id: str | None = None
 
 
 class AgentQueueAssignment(Resource):
