@@ -21,6 +21,7 @@ from events.call import (
     DialogEvent,
     Disposition,
     Outcome,
+    ProxyToUser,
     Reject,
 )
 
@@ -87,6 +88,18 @@ def idle_deadline(state: CallSession, answered_idle: int) -> Millis:
     return Millis(
         state.last_seen + (IDLE_BEFORE_ANSWER if state.answer_ts is None else answered_idle)
     )
+
+
+def users_busy_with(state: CallSession, event: DialogEvent) -> list[str]:
+    """The users who are in this open call from `event` on: the caller once it is on its way, who is
+    called once he has answered."""
+    if not state.hops or state.outcome is not None or event is DialogEvent.END:
+        return []
+    caller, directive = state.hops[0].caller_user_id, state.hops[-1].directive
+    found = [] if caller is None else [caller]
+    if event is DialogEvent.ANSWERED and isinstance(directive, ProxyToUser):
+        found.append(directive.user_id)
+    return found
 
 
 # Decisions

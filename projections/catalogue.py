@@ -1,11 +1,22 @@
 """Every projection, in no particular order: each has its own position."""
 
+from projections.agents import Agents
 from projections.base import Projection
 from projections.cdr import Cdr
 from projections.channels import Channels
 from projections.directory import Directory
 from projections.outbox import Outbox
+from projections.queues import Queues
 from projections.roster import Roster
 from projections.trace import Trace
 
-CATALOGUE: tuple[type[Projection], ...] = (Directory, Outbox, Cdr, Trace, Channels, Roster)
+CATALOGUE: tuple[type[Projection], ...] = (
+    Directory,
+    Outbox,
+    Cdr,
+    Trace,
+    Channels,
+    Roster,
+    Agents,
+    Queues,
+)

@@ -6,6 +6,7 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.rows import DictRow
 
+from events.acd import CallerQueued, LeaseConfirmed
 from events.base import AccountId
 from events.call import (
     CallAnswered,
@@ -44,6 +45,7 @@ _OUTCOME = {
     "sip_code": "int",
     "hangup_by": "text",
 }
+_QUEUE = {"call_id": "text", "queue_id": "text", "agent_id": "text"}
 _TARGET = {"call_id": "text", "trunk_id": "text", "flow_id": "text", "flow_version": "int"}
 
 _INSERT = f"""
@@ -65,6 +67,11 @@ _UPDATE_TARGET = f"""
            flow_id = coalesce(new.flow_id, cdr.flow_id),
            flow_version = coalesce(new.flow_version, cdr.flow_version)
       FROM {unnest(_TARGET)} WHERE cdr.call_id = new.call_id"""
+
+_UPDATE_QUEUE = f"""
+    UPDATE call_cdr AS cdr
+       SET queue_id = new.queue_id, agent_id = coalesce(new.agent_id, cdr.agent_id)
+      FROM {unnest(_QUEUE)} WHERE cdr.call_id = new.call_id"""
 
 
 class Cdr(Projection):
@@ -89,6 +96,7 @@ class Cdr(Projection):
         target: dict[str, dict[str, Any]] = {}
         progress: dict[str, dict[str, Any]] = {}
         outcome: dict[str, dict[str, Any]] = {}
+        queue: dict[str, dict[str, Any]] = {}
         for _, _, _, _, fact in facts:
             match fact:
                 case CallRouted() if fact.hop == 1:
@@ -102,6 +110,11 @@ class Cdr(Projection):
                 case CallAnswered():
                     row = progress.setdefault(fact.call_id, _unanswered(fact.call_id))
                     row |= {"answer_ts": fact.ts, "answered": 1}
+                case CallerQueued() | LeaseConfirmed():
+                    row = queue.setdefault(fact.call_id, {"call_id": fact.call_id})
+                    row["queue_id"] = fact.queue_id
+                    if isinstance(fact, LeaseConfirmed):
+                        row["agent_id"] = fact.agent_id
                 case CallEnded() | CallRevised():
                     outcome[fact.call_id] = _outcome(fact.call_id, fact.outcome)
         for statement, types, rows in (
@@ -109,10 +122,11 @@ class Cdr(Projection):
             (_UPDATE_TARGET, _TARGET, target),
             (_UPDATE_PROGRESS, _PROGRESS, progress),
             (_UPDATE_OUTCOME, _OUTCOME, outcome),
+            (_UPDATE_QUEUE, _QUEUE, queue),
         ):
             if rows:
                 cursor.execute(statement, columns_of(rows.values(), list(types)))
-        return bool(routed or target or progress or outcome)
+        return bool(routed or target or progress or outcome or queue)
 
 
 def _routed(fact: CallRouted) -> dict[str, Any]:

@@ -77,6 +77,15 @@ def make_available(
     return _joined(desk, agent_id, queues)
 
 
+def unpause(
+    office: Office, agent_id: str, queues: Sequence[Membership], now: Millis
+) -> list[FloorFact]:
+    """As `make_available`, of who is logged in."""
+    if floors.agent_of(office.presence.floor, agent_id).status is Status.OFFLINE:
+        raise Conflict(f"{agent_id} is not logged in")
+    return make_available(office, agent_id, queues, now)
+
+
 def pause(office: Office, agent_id: str, reason: str | None, now: Millis) -> list[FloorFact]:
     """On break. While he rings it waits for the reservation to end."""
     desk = at_desk(office, now)
@@ -141,10 +150,12 @@ def finish_wrap_up(office: Office, agent_id: str, now: Millis) -> list[FloorFact
 def begin_calls(
     office: Office, call_id: CallId, users: Iterable[str], now: Millis
 ) -> list[FloorFact]:
-    """These users are in a call that no queue has given to them; who rings for a caller is let
-    go."""
+    """These users are in a call that no queue has given to them. Of those who are agents, who
+    rings for a caller is let go."""
     desk = at_desk(office, now)
     for id in dict.fromkeys(users):
+        if not desks.is_agent(office.directory, id):
+            continue
         agent = floors.agent_of(desk.floor, id)
         if call_id in agent.external or (agent.talk and agent.talk.call_id == call_id):
             continue

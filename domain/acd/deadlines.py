@@ -1,11 +1,34 @@
 """What ends by itself: reservations, waits, wrap-ups, and the next ring of ring_progressively."""
 
+from collections.abc import Iterable, Iterator
+
 from domain.acd import desk as desks
 from domain.acd.desk import Desk, at_desk, dispatch
 from domain.acd.floor import FloorFact
 from domain.routing import Office
-from events.acd import AgentWrappedUp, Departure, LeaseEnd
-from events.base import Millis
+from events.acd import (
+    AgentReserved,
+    AgentWrappedUp,
+    CallerQueued,
+    ConversationEnded,
+    Departure,
+    LeaseEnd,
+)
+from events.base import Fact, Millis
+
+
+def dues_of(facts: Iterable[Fact]) -> Iterator[Millis]:
+    """When what these facts have begun ends by itself."""
+    for fact in facts:
+        match fact:
+            case AgentReserved():
+                yield fact.expires_at
+                if fact.next_ring_at is not None:
+                    yield fact.next_ring_at
+            case CallerQueued(give_up_at=due) | ConversationEnded(wrap_up_until=due):
+                if due is not None:
+                    yield due
+
 
 # Decisions
 

@@ -51,10 +51,10 @@ class Desk:
         return {"account_id": self.account_id, "at": self.now}
 
 
-def at_desk(office: Office, now: Millis, contacts: Iterable[PresenceFact] = ()) -> Desk:
-    """`contacts`: what this same decision has found about them."""
+def at_desk(office: Office, now: Millis, decided: Iterable[FloorFact | PresenceFact] = ()) -> Desk:
+    """`decided`: facts that are decided and not applied yet."""
     floor = floors.copy_of(office.presence.floor)
-    for fact in contacts:
+    for fact in decided:
         evolve(floor, fact)
     return Desk(office.account_id, office.directory, floor, now)
 

@@ -1,6 +1,7 @@
 """A contact center whose decisions are applied at once, with queues and agents of its own."""
 
 from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 from domain import presence
@@ -214,6 +215,45 @@ class Center:
     def hang_up(self, call_id: str) -> Sequence[Fact]:
         """The agent leaves the caller, who goes on in his flow."""
         return self.apply(leases.hang_up(self.office, CallId(call_id), self.now))
+
+
+def a_shift(chance: Random, calls: int = 30) -> list[Fact]:
+    """A busy hour with three agents and two queues: everything that can happen, by dice."""
+    center = Center()
+    center.queue("q_1", wrap_up_sec=5)
+    center.queue("q_2", strategy="ring_all", max_wait_sec=40)
+    agents = [center.ready(name, "q_1", "q_2") for name in "abc"]
+    for number in range(calls):
+        center.call(f"{chance.random()}-{number}", chance.choice(["q_1", "q_2"]))
+        center.wait(chance.choice([1, 3, 9]))
+        for agent in agents:
+            if center.of(agent).offer is not None and chance.random() < 0.6:
+                center.answer(agent)
+            elif center.of(agent).offer is not None and chance.random() < 0.3:
+                center.miss(agent)
+        for call_id in [*center.floor.talks, *center.floor.callers]:
+            if chance.random() < 0.3:
+                center.end(call_id)
+        _have_a_mind_of_ones_own(center, chance.choice(agents), chance)
+    return center.facts
+
+
+def _have_a_mind_of_ones_own(center: Center, agent: str, chance: Random) -> None:
+    match chance.randrange(8):
+        case 0:
+            center.log_out(agent)
+        case 1:
+            center.begin_call(f"other-{agent}", agent)
+        case 2:
+            center.end(f"other-{agent}")
+        case 3:
+            center.finish_wrap_up(agent)
+        case 4:
+            center.qualify(agent, chance.random() < 0.5)
+        case 5 if center.of(agent).status != "offline":
+            center.pause(agent, "lunch")
+        case _:
+            center.make_available(agent, "q_1", "q_2")
 
 
 def names(facts: Sequence[FloorFact | Fact]) -> list[str]:

@@ -32,6 +32,7 @@ from projections import cdr
 from projections.base import Positioned, Projection
 from projections.catalogue import CATALOGUE
 from projections.cdr import Cdr
+from tests.domain.center import a_shift
 from tests.support.facts import ACCOUNT, START, answered, ended, numbered, released, routed, taken
 
 EPOCHS = {partition_of(ACCOUNT): 1}
@@ -86,6 +87,7 @@ def a_life(seed: int) -> list[Fact]:
         calls.append(life)
     calls.append([_observed(f"{seed}-lost")])
     calls.append(_contacts(chance))
+    calls.append(a_shift(chance))
     while calls := [life for life in calls if life]:
         facts.append(chance.choice(calls).pop(0))
         if chance.random() < 0.05:
