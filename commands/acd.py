@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, field_validator
 from pydantic_core import from_json
 
 from commands.message import (
@@ -83,7 +83,9 @@ UserField = Annotated[Printable, BeforeValidator(_text), Field(min_length=1)]
 """A user's id or username."""
 
 
-class QueueWish(Command):
+class QueueWish(BaseModel):
+    model_config = Command.model_config
+
     queue_id: Printable = Field(min_length=1)
     level: int | None = Field(default=None, ge=0, le=1_000_000)
 
@@ -181,7 +183,7 @@ class ConfirmLease(Command):
 
 
 def confirm_lease(command: ConfirmLease, world: World) -> Outcome:
-    office = _office(command, world)
+    office = world.office(command.account_id)
     return _judged(command, leases.confirm(office, command.lease_id, command.epoch, world.now))
 
 
@@ -193,7 +195,7 @@ class ClaimCall(Command):
 
 
 def claim_call(command: ClaimCall, world: World) -> Outcome:
-    office = _office(command, world)
+    office = world.office(command.account_id)
     agent_id = office.directory.users.get(command.agent_id, command.agent_id)
     return _judged(command, leases.claim(office, agent_id, command.call_id, world.now))
 

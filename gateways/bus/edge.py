@@ -1,9 +1,10 @@
 """Edge nodes on the bus: events from JetStream, questions by request-reply (spec 13).
 
-`edge.<node>.event.<type>` is the same as POST /presence/event, `edge.<node>.req.<auth|route>` the
-same as POST /auth and /route. An event is acknowledged after its effect is durable. What can
-never succeed goes to `dlq.<subject>` with the reason and is acknowledged too, so that it blocks
-nobody and is not sent for ever; what cannot succeed now (no worker, no store) is asked for again.
+`edge.<node>.event.<type>` is the same as POST /presence/event, `edge.<node>.req.<auth|route|agent>`
+the same as POST /auth, /route and /agent. An event is acknowledged after its effect is durable.
+What can never succeed goes to `dlq.<subject>` with the reason and is acknowledged too, so that it
+blocks nobody and is not sent for ever; what cannot succeed now (no worker, no store) is asked for
+again.
 """
 
 import asyncio
@@ -103,6 +104,8 @@ class EdgeBus:
                 answer = await self._control.route(body, node)
             elif kind == "auth":
                 answer = await self._control.auth(body, node)
+            elif kind == "agent":
+                answer = await self._control.agent(body, node)
             else:
                 return
         except Refusal as refusal:
