@@ -217,12 +217,12 @@ class Center:
         return self.apply(leases.hang_up(self.office, CallId(call_id), self.now))
 
 
-def a_shift(chance: Random, calls: int = 30) -> list[Fact]:
+def a_shift(chance: Random, now: Millis = NOW, prefix: str = "", calls: int = 30) -> list[Fact]:
     """A busy hour with three agents and two queues: everything that can happen, by dice."""
-    center = Center()
+    center = Center(now)
     center.queue("q_1", wrap_up_sec=5)
     center.queue("q_2", strategy="ring_all", max_wait_sec=40)
-    agents = [center.ready(name, "q_1", "q_2") for name in "abc"]
+    agents = [center.ready(prefix + name, "q_1", "q_2") for name in "abc"]
     for number in range(calls):
         center.call(f"{chance.random()}-{number}", chance.choice(["q_1", "q_2"]))
         center.wait(chance.choice([1, 3, 9]))
