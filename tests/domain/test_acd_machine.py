@@ -35,10 +35,13 @@ from tests.domain.center import Center
 from tests.support.given import PRESENCE, given, property_of
 
 AGENTS = ("us_a", "us_b", "us_c", "us_d")
-QUEUES = ("q_1", "q_2", "q_3")
+QUEUES = ("q_1", "q_2")
 CALLS = tuple(f"call-{number}" for number in range(9))
-WISHES = ("available",) * 4 + ("login", "logout", "wrapup_done", "leave", "join", "pause", "lunch")
-EVENTS = ("answers", "answers", "silent", "call", "end", "end")
+WISHES = (
+    *(("available", "wrapup_done") * 5),
+    *("login", "logout", "leave", "join", "pause", "lunch"),
+)
+EVENTS = ("answers",) * 4 + ("silent", "call", "end", "end", "end")
 
 
 @dataclass
@@ -91,12 +94,13 @@ class Floors(RuleBasedStateMachine):
         self.written = 0
 
     @initialize(
-        chosen=st.lists(st.sampled_from(list(strategies.STRATEGIES)), min_size=3, max_size=3),
-        tiers=st.lists(st.integers(1, 2), min_size=4, max_size=4),
+        one=st.sampled_from(list(strategies.STRATEGIES)),
+        other=st.sampled_from([strategies.RING_ALL, strategies.RING_PROGRESSIVELY]),
+        tiers=st.lists(st.sampled_from([1, 1, 2]), min_size=4, max_size=4),
     )
-    def configure(self, chosen: list[str], tiers: list[int]) -> None:
+    def configure(self, one: str, other: str, tiers: list[int]) -> None:
         center = self.center
-        for id, strategy in zip(QUEUES, chosen, strict=True):
+        for id, strategy in zip(QUEUES, (one, other), strict=True):
             center.queue(
                 id,
                 strategy=strategy,
@@ -106,6 +110,7 @@ class Floors(RuleBasedStateMachine):
                 wrap_up_sec=5,
             )
         for id, tier in zip(AGENTS, tiers, strict=True):
+            center.wait(1)
             center.ready(id[3:], *QUEUES, tier_level=tier)
         self._take_down()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.system import System, new_call_id
 
-POSTS = ["/auth", "/auth/challenge", "/route", "/presence/event", "/cac/reset"]
+POSTS = ["/auth", "/auth/challenge", "/route", "/presence/event", "/cac/reset", "/agent"]
 
 
 def assert_problem(answer: httpx.Response, status: int) -> Any:
