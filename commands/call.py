@@ -21,7 +21,7 @@ from domain import call, capacity, routing, rtjson
 from domain.acd import agents, callers
 from domain.call import Report
 from domain.routing import RouteRequest
-from events.base import CallId, Fact, Millis
+from events.base import CallId, Millis
 from events.call import CallRouted, DialogEvent
 from events.capacity import ReleaseReason
 
@@ -110,7 +110,11 @@ def report_dialog(command: ReportDialog, world: World) -> Outcome:
 
 
 def _ended(
-    facts: Sequence[Fact], call_id: CallId, reason: ReleaseReason, world: World, command: Command
+    facts: Sequence[call.CallFact],
+    call_id: CallId,
+    reason: ReleaseReason,
+    world: World,
+    command: Command,
 ) -> Outcome:
     """The end of a call gives back its channels, its place in a queue and its agent in the same
     commit."""
@@ -118,7 +122,8 @@ def _ended(
     released = capacity.release(office.capacity, command.account_id, call_id, reason, world.now)
     freed = callers.end_call(office, call_id, world.now)
     wake = floor_deadlines(command.account_id, freed)
-    return Outcome([*facts, *released, *freed], {"ok": 1}, wake)
+    ended = call.with_queue(facts, *callers.served_by(office, call_id))
+    return Outcome([*ended, *released, *freed], {"ok": 1}, wake)
 
 
 class GiveUpIdleCall(Command):

@@ -165,8 +165,8 @@ def _announced(fact: Fact) -> Iterator[tuple[str, CallId | None, dict[str, Any]]
                     "duration_sec": outcome.duration_sec,
                     "hangup_cause": outcome.hangup_cause,
                     "disposition": outcome.disposition.value,
-                    "queue_id": None,
-                    "agent_id": None,
+                    "queue_id": outcome.queue_id,
+                    "agent_id": outcome.agent_id,
                     "ts": outcome.end_ts,
                 },
             )

@@ -152,16 +152,21 @@ def begin_calls(
 ) -> list[FloorFact]:
     """These users are in a call that no queue has given to them. Of those who are agents, who
     rings for a caller is let go."""
+    known = office.presence.floor
+    new = [
+        id
+        for id in dict.fromkeys(users)
+        if desks.is_agent(office.directory, id)
+        and call_id not in floors.agent_of(known, id).external
+        and known.talks.get(call_id) != id
+    ]
+    if not new:
+        return []
     desk = at_desk(office, now)
-    for id in dict.fromkeys(users):
-        if not desks.is_agent(office.directory, id):
-            continue
-        agent = floors.agent_of(desk.floor, id)
-        if call_id in agent.external or (agent.talk and agent.talk.call_id == call_id):
-            continue
+    for id in new:
         desk.add(AgentCallBegan(**desk.about, agent_id=id, call_id=call_id))
-        if agent.offer is not None:
-            desks.let_go(desk, agent.offer, LeaseEnd.BUSY)
+        if (lease := floors.agent_of(desk.floor, id).offer) is not None:
+            desks.let_go(desk, lease, LeaseEnd.BUSY)
     dispatch(desk)
     return desk.facts
 

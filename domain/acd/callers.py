@@ -48,7 +48,8 @@ class Connected(NamedTuple):
 
 
 class TurnedAway(NamedTuple):
-    """closed, full, no_agents or deflected: the caller did not come in. Or how he has left."""
+    """closed, full, no_agents or deflected: the caller did not come in. Or how he has left;
+    `answered`: the agent has left him."""
 
     outcome: str
 
@@ -78,8 +79,19 @@ def place_of(desk: Desk, call_id: CallId) -> Place:
         ahead = sum(_rank(other) < _rank(caller) for other in _in_queue(desk, caller.queue_id))
         return Waiting(ahead + 1, ewt_sec(desk, caller.queue_id, ahead))
     if departed := floor.departed.get(call_id):
-        return TurnedAway(departed.departure.value)
+        return TurnedAway(departed.departure.value if departed.departure else "answered")
     return Unknown()
+
+
+def served_by(office: Office, call_id: CallId) -> tuple[str | None, str | None]:
+    """The last queue and agent of the call, as long as they are remembered."""
+    floor = office.presence.floor
+    if (agent_id := floor.talks.get(call_id)) and (talk := floors.agent_of(floor, agent_id).talk):
+        return talk.queue_id, agent_id
+    if caller := floor.callers.get(call_id):
+        return caller.queue_id, None
+    departed = floor.departed.get(call_id)
+    return (departed.queue_id, departed.agent_id) if departed else (None, None)
 
 
 def ewt_sec(desk: Desk, queue_id: str, ahead: int) -> int:

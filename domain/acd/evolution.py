@@ -45,8 +45,9 @@ from events.presence import (
     PresenceFact,
 )
 
-REMEMBERED = 3_600_000
-"""Milliseconds for which ended leases and departed callers are remembered, for late questions."""
+REMEMBERED = 60_000
+"""Milliseconds for which ended leases and departed callers are remembered, for late questions.
+Engines ask every 25 seconds; every decision copies what is remembered."""
 HANDLED = 20
 """Conversations of a queue over which its handle time is averaged."""
 
@@ -72,6 +73,7 @@ def evolve(state: Floor, fact: FloorFact | PresenceFact) -> Floor:
         case CallerLeft():
             state.callers.pop(fact.call_id, None)
             _forget_old(state.departed, fact.at)
+            state.departed.pop(fact.call_id, None)
             state.departed[fact.call_id] = Departed(fact.queue_id, fact.departure, fact.at)
         case _:
             assert_never(fact)
@@ -184,6 +186,8 @@ def _evolve_lease(
             agent = _released(state, agent, fact)
         case ConversationEnded():
             state.talks.pop(fact.call_id, None)
+            _forget_old(state.departed, at)
+            state.departed[fact.call_id] = Departed(fact.queue_id, None, at, fact.agent_id)
             if agent.talk is not None:
                 _remember(state, Past(agent.talk, None, at))
             wrap_up = 0 if fact.wrap_up_until is None else fact.wrap_up_until - at

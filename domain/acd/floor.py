@@ -161,9 +161,12 @@ class Past(NamedTuple):
 
 
 class Departed(NamedTuple):
+    """Who waits no longer. `departure` None: an agent had him, and has left him."""
+
     queue_id: str
-    departure: Departure
+    departure: Departure | None
     at: Millis
+    agent_id: str | None = None
 
 
 @dataclass(slots=True)

@@ -3,8 +3,10 @@
 import pytest
 
 from domain.acd.agents import Membership, agent_id_of
+from domain.acd.callers import TurnedAway, served_by
 from domain.acd.floor import Bucket, State, Status, bucket
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from events.base import CallId
 from tests.domain.center import Center, names
 
 
@@ -226,4 +228,6 @@ def test_an_agent_may_leave_the_caller_who_goes_on(center: Center) -> None:
     facts = center.hang_up("c1")
     assert names(facts) == ["ConversationEnded"]
     assert center.of(alice).talk_ms == 30_000
+    assert center.poll("c1") == TurnedAway("answered")
+    assert served_by(center.office, CallId("c1")) == ("q_1", alice)
     assert center.end("c1") == []

@@ -157,6 +157,8 @@ _OUTCOME = Outcome(
     hangup_cause="normal_clearing",
     sip_code=200,
     hangup_by="caller",
+    queue_id="q_1",
+    agent_id="us_1",
 )
 
 _ROWS: dict[str, Resource] = {

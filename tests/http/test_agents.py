@@ -275,13 +275,16 @@ def test_outside_programs_are_told(system: System) -> None:
         shop.confirm(shop.look("1001"))
         gone = shop.call()
         shop.system.report(gone, "end")
-        of_call = eventually(lambda: got if len(got := endpoint.of(call_id)) == 2 else None)
-        assert [one.event for one in of_call] == ["queue.entered", "queue.answered"]
+        shop.system.report(call_id, "end")
+        of_call = eventually(lambda: got if len(got := endpoint.of(call_id)) == 3 else None)
+        assert [one.event for one in of_call] == ["queue.entered", "queue.answered", "call.ended"]
+        assert of_call[2].json["data"]["queue_id"] == shop.queue
+        assert of_call[2].json["data"]["agent_id"] == shop.alice
         assert of_call[1].json["data"]["agentId"] == shop.alice
         assert of_call[1].json["data"]["queueId"] == shop.queue
-        of_gone = eventually(lambda: got if len(got := endpoint.of(gone)) == 2 else None)
-        assert of_gone[1].event == "queue.abandoned"
-        assert of_gone[1].json["data"]["reason"] == "abandoned"
+        of_gone = eventually(lambda: got if len(got := endpoint.of(gone)) == 3 else None)
+        left = next(one for one in of_gone if one.event == "queue.abandoned")
+        assert left.json["data"]["reason"] == "abandoned"
 
 
 def test_the_caller_keeps_his_place_when_the_agent_rejects(shop: Shop) -> None:
