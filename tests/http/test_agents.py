@@ -267,7 +267,7 @@ def test_outside_programs_are_told(system: System) -> None:
     with sink() as endpoint:
         hook = {
             "url": endpoint.url(),
-            "events": ["queue.entered", "queue.answered", "queue.abandoned"],
+            "events": ["queue.entered", "queue.answered", "queue.abandoned", "call.ended"],
         }
         shop = Shop(system, webhooks=[hook])
         shop.ready()
