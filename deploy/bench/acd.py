@@ -27,10 +27,9 @@ from events.resources import CREATED, Account, Queue, Resource, SipUser
 
 ACCOUNT, QUEUE = AccountId("acc_bench"), "q_bench"
 TALK_MS = 180_000
-AGENTS = (20, 500)
 LOADS = (0.25, 0.5, 0.75, 0.9)
-CALLS_PER_SECOND = 400
-"""Of the length of a run: how many callers are tried."""
+CALLERS = {20: 1_500, 500: 400}
+"""Agents → how many callers are tried per second of a run's length."""
 SHOWN = (20, 0.75)
 """Agents and load of the figure itself; the others are its details."""
 
@@ -56,10 +55,10 @@ async def acd(runs: int, seconds: float) -> Report:
     limits: list[float] = []
     decisions: list[float] = []
     doubles = 0
-    for count in AGENTS:
+    for count, callers_per_second in CALLERS.items():
         for load in LOADS:
             found = [
-                _run(count, load, int(seconds * CALLS_PER_SECOND), seed) for seed in range(runs)
+                _run(count, load, int(seconds * callers_per_second), seed) for seed in range(runs)
             ]
             p95 = [percentile(run.waits, 0.95) / 1000 for run in found]
             ideal = [percentile(run.ideal, 0.95) / 1000 for run in found]

@@ -110,13 +110,14 @@ def dispatch(desk: Desk) -> None:
 
 
 def _next_match(desk: Desk) -> Match | None:
+    hungry = [caller for caller in desk.floor.callers.values() if _may_ring_more(desk, caller)]
+    if not hungry:
+        return None
     free = [(id, a) for id, a in desk.floor.agents.items() if is_offerable(desk, id, a)]
     if not free:
         return None
     best: Match | None = None
-    for caller in desk.floor.callers.values():
-        if not _may_ring_more(desk, caller):
-            continue
+    for caller in hungry:
         chosen = _wanted(desk, caller, list(_candidates(desk, caller, free)))
         if chosen:
             rank = (min(c.level for c in chosen), -caller.priority, caller.queued_at)
