@@ -1,9 +1,11 @@
 """Commands about a call: where does it go, what became of it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field, field_validator
 
+from commands.acd import floor_deadlines
 from commands.message import (
     CallIdField,
     Command,
@@ -16,6 +18,7 @@ from commands.message import (
 from commands.store import Deadline
 from commands.world import World
 from domain import call, capacity, numbers, routing, rtjson
+from domain.acd import agents, callers
 from domain.call import Report
 from domain.routing import RouteRequest
 from events.base import CallId, Fact, Millis
@@ -115,20 +118,30 @@ def report_dialog(command: ReportDialog, world: World) -> Outcome:
         return Outcome([], {"ok": 1, "moved": owner})
     report = Report(command.event, command.ts, command.sip_code, command.cause, command.hangup_by)
     facts = call.report_dialog(session, owner, report, world.now)
-    return Outcome(_with_release(facts, command.call_id, world, command), {"ok": 1})
+    if call.ends(facts):
+        return _ended(facts, command.call_id, ReleaseReason.ENDED, world, command)
+    if users := call.users_busy_with(session, command.event):
+        office = world.office(command.account_id)
+        busy = agents.begin_calls(office, command.call_id, users, world.now)
+        return Outcome([*facts, *busy], {"ok": 1}, floor_deadlines(owner, busy))
+    return Outcome(facts, {"ok": 1})
 
 
-def _with_release(
-    facts: list[call.CallFact], call_id: CallId, world: World, command: Command
-) -> list[Fact]:
-    """The end of a call gives back its channels in the same commit."""
-    if not call.ends(facts):
-        return [*facts]
+def _ended(
+    facts: Sequence[call.CallFact],
+    call_id: CallId,
+    reason: ReleaseReason,
+    world: World,
+    command: Command,
+) -> Outcome:
+    """The end of a call gives back its channels, its place in a queue and its agent in the same
+    commit."""
     office = world.office(command.account_id)
-    released = capacity.release(
-        office.capacity, command.account_id, call_id, ReleaseReason.ENDED, world.now
-    )
-    return [*facts, *released]
+    released = capacity.release(office.capacity, command.account_id, call_id, reason, world.now)
+    freed = callers.end_call(office, call_id, world.now)
+    wake = floor_deadlines(command.account_id, freed)
+    ended = call.with_queue(facts, *callers.served_by(office, call_id))
+    return Outcome([*ended, *released, *freed], {"ok": 1}, wake)
 
 
 class EndLostCalls(Command):
@@ -167,7 +180,5 @@ def give_up_idle_call(command: GiveUpIdleCall, world: World) -> Outcome:
     due = call.idle_deadline(session, world.options.answered_idle_ms)
     if due > world.now:
         return Outcome([], {}, [Deadline(due, command.account_id, command.call_id)])
-    released = capacity.release(
-        office.capacity, command.account_id, command.call_id, ReleaseReason.IDLE, world.now
-    )
-    return Outcome([*call.give_up(session, command.account_id, world.now), *released], {})
+    facts = call.give_up(session, command.account_id, world.now)
+    return _ended(facts, command.call_id, ReleaseReason.IDLE, world, command)

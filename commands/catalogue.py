@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from commands import bans, call, capacity, dnc, flow, presence, resources, webhooks
+from commands import acd, bans, call, capacity, dnc, flow, presence, resources, webhooks
 from commands.message import Command, Handler
 
 CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
@@ -14,6 +14,15 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "call.SimulateFlow": (flow.SimulateFlow, flow.simulate_flow),
     "presence.VerifyDigest": (presence.VerifyDigest, presence.verify_digest),
     "presence.ReportContact": (presence.ReportContact, presence.report_contact),
+    "acd.ControlAgent": (acd.ControlAgent, acd.control_agent),
+    "acd.ShowAgent": (acd.ShowAgent, acd.show_agent),
+    "acd.ConfirmLease": (acd.ConfirmLease, acd.confirm_lease),
+    "acd.ClaimCall": (acd.ClaimCall, acd.claim_call),
+    "acd.ReleaseLease": (acd.ReleaseLease, acd.release_lease),
+    "acd.JoinQueue": (acd.JoinQueue, acd.join_queue),
+    "acd.PollQueue": (acd.PollQueue, acd.poll_queue),
+    "acd.LeaveQueue": (acd.LeaveQueue, acd.leave_queue),
+    "acd.HangUpAgent": (acd.HangUpAgent, acd.hang_up_agent),
     "capacity.ResetCapacity": (capacity.ResetCapacity, capacity.reset_capacity),
     "webhooks.RequestTest": (webhooks.RequestTest, webhooks.request_test),
     "bans.ReportFailedAuth": (bans.ReportFailedAuth, bans.report_failed_auth),
@@ -35,6 +44,7 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
 DEADLINES: dict[type[Command], Handler[Any]] = {
     call.GiveUpIdleCall: call.give_up_idle_call,
     presence.ExpireContacts: presence.expire_contacts,
+    acd.MeetDeadlines: acd.meet_deadlines,
 }
 """Commands that nobody sends: a deadline becomes one of them."""
 

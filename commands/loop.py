@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from commands.acd import MeetDeadlines
 from commands.call import GiveUpIdleCall
 from commands.catalogue import CATALOGUE, DEADLINES
 from commands.message import Command, Handler, Outcome
@@ -201,8 +202,10 @@ class Loop:
 
     async def _take_due(self) -> None:
         for due in self._timers.due(self._clock()):
-            if due.call_id is None:
-                command: Command = ExpireContacts(account_id=due.account_id)
+            if due.is_floor:
+                command: Command = MeetDeadlines(account_id=due.account_id)
+            elif due.call_id is None:
+                command = ExpireContacts(account_id=due.account_id)
             elif self._world.is_over(due.account_id, due.call_id):
                 continue
             else:

@@ -1,19 +1,23 @@
 """Commands about devices: is this their password, where can they be reached."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
 from pydantic import Field, field_validator
 
+from commands.acd import floor_deadlines
 from commands.message import Command, Line, Outcome, Printable, Timestamp, default_if_blank
 from commands.store import Deadline
 from commands.world import World
 from domain import authentication, presence
+from domain.acd import agents
 from domain.authentication import MAX_CONTACTS, Identity
 from domain.digest import Algorithm, Answer
 from domain.directory import Directory, body_of, device_id
 from domain.errors import NotFound
 from domain.presence import ContactKey, PresenceFact
+from domain.routing import Office
 from events.base import Millis
 from events.presence import RemovalReason
 from events.resources import SipDevice
@@ -122,14 +126,16 @@ def report_contact(command: ReportContact, world: World) -> Outcome:
         raise NotFound(f"no device {command.username}@{command.realm}")
     key = ContactKey(device_id, command.contact)
     facts = _decide(command, world, key, device.user_id)
-    wake = [
-        Deadline(
-            Millis(command.ts + command.expires * 1000 + presence.REFRESH_SLACK),
-            command.account_id,
-            None,
-        )
-    ]
-    return Outcome(facts, {"ok": 1}, wake if facts else ())
+    expiry = Millis(command.ts + command.expires * 1000 + presence.REFRESH_SLACK)
+    wake = [Deadline(expiry, command.account_id, None)] if facts else []
+    outcome = with_offers(facts, office, world)
+    return Outcome(outcome.facts, {"ok": 1}, [*wake, *outcome.wake])
+
+
+def with_offers(facts: Sequence[PresenceFact], office: Office, world: World) -> Outcome:
+    """Who can be reached now may be given a caller, in the same commit."""
+    offers = agents.notice_contacts(office, facts, world.now)
+    return Outcome([*facts, *offers], {}, floor_deadlines(office.account_id, offers))
 
 
 def _device_id(directory: Directory, command: ReportContact) -> str | None:
@@ -173,5 +179,6 @@ class ExpireContacts(Command):
 
 
 def expire_contacts(command: ExpireContacts, world: World) -> Outcome:
-    state = world.office(command.account_id).presence
-    return Outcome(presence.expire(state, command.account_id, world.now), {})
+    office = world.office(command.account_id)
+    facts = presence.expire(office.presence, command.account_id, world.now)
+    return with_offers(facts, office, world)

@@ -4,11 +4,13 @@ The name is stored with the bytes. A state of another shape gets another name; a
 name that is not known here is ignored, and the stream is folded from its beginning.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
 from domain import capacity, dnc, presence
+from domain.acd.floor import Floor
 from domain.bans import Allowance, BanList
 from domain.capacity import Admission, Capacity
 from domain.dnc import DncList, Label
@@ -20,13 +22,15 @@ from domain.windows import Starts, Window
 from events.base import Millis
 
 CAPACITY = "capacity.state.v2"
-PRESENCE = "presence.state.v1"
+PRESENCE = "presence.state.v2"
 BANS = "bans.state.v1"
 DNC = "dnc.state.v1"
 NAMES = (CAPACITY, PRESENCE, BANS, DNC)
 
 _CAPACITY = TypeAdapter(tuple[list[Admission], list[tuple[Window, Starts]], Tolls])
-_PRESENCE = TypeAdapter(tuple[list[tuple[ContactKey, Contact]], list[tuple[ContactKey, Millis]]])
+_PRESENCE = TypeAdapter(
+    tuple[list[tuple[ContactKey, Contact]], list[tuple[ContactKey, Millis]], Floor]
+)
 
 
 class _Bans(NamedTuple):
@@ -61,12 +65,13 @@ def load_bans(data: bytes) -> BanList:
 
 
 def dump_presence(state: Presence) -> bytes:
-    return _PRESENCE.dump_json((list(state.contacts.items()), list(state.removed.items())))
+    contacts, removed = list(state.contacts.items()), list(state.removed.items())
+    return _PRESENCE.dump_json((contacts, removed, replace(state.floor, contacts={})))
 
 
 def load_presence(data: bytes) -> Presence:
-    contacts, removed = _PRESENCE.validate_json(data)
-    return presence.restored(dict(contacts), dict(removed))
+    contacts, removed, floor = _PRESENCE.validate_json(data)
+    return presence.restored(dict(contacts), dict(removed), floor)
 
 
 def dump_dnc(state: DncList) -> bytes:

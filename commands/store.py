@@ -42,11 +42,13 @@ class History(NamedTuple):
 
 
 class Deadline(NamedTuple):
-    """Something that has to be looked at when `due` has come: a call, or (None) the contacts."""
+    """Something that has to be looked at when `due` has come: a call, or (None) the contacts, or
+    the floor of the contact center."""
 
     due: Millis
     account_id: AccountId
     call_id: CallId | None
+    is_floor: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 The heap is a memory of what may be due, not the truth: the command that a deadline becomes decides
 on the states. So a deadline too many does no harm, and after a take-over the heap is rebuilt from
-what is open (`Deadline`s of calls and contacts).
+what is open (`Deadline`s of calls, contacts and contact centers).
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ class Timers:
 
     def add(self, deadlines: Iterable[Deadline]) -> None:
         for deadline in deadlines:
-            if deadline.call_id is None:
+            if deadline.call_id is None and not deadline.is_floor:
                 coarse = -(-deadline.due // GRAIN) * GRAIN
                 deadline = deadline._replace(due=Millis(coarse))
             if deadline not in self._known:

@@ -30,6 +30,7 @@ from domain.dnc import DncList
 from domain.presence import Presence
 from domain.resources import Claim, Name
 from domain.routing import Office, Platform
+from events.acd import AcdFact
 from events.bans import BansFact
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis, StreamName
 from events.call import CallFact, FlowStepped
@@ -235,7 +236,7 @@ class World:
                 return _evolved(session, call.evolve, fact)
             case CapacityFact():
                 return _evolved(self._accounts[fact.account_id].capacity, capacity.evolve, fact)
-            case PresenceFact():
+            case PresenceFact() | AcdFact():
                 return _evolved(self._accounts[fact.account_id].presence, presence.evolve, fact)
             case ClaimFact():
                 claim = self._claims.setdefault(stream, Held(Claim()))
@@ -361,7 +362,7 @@ class World:
                 data = snapshots.dump_capacity(channels.state)
                 found.append(Snapshot(stream, channels.version, snapshots.CAPACITY, data))
                 channels.snapshot_version = channels.version
-            if _is_due(present, lambda state: len(state.contacts)):
+            if _is_due(present, presence.size_of):
                 stream = StreamName("presence-" + account_id)
                 data = snapshots.dump_presence(present.state)
                 found.append(Snapshot(stream, present.version, snapshots.PRESENCE, data))

@@ -24,6 +24,7 @@ from events.call import (
     Disposition,
     FlowStepped,
     Outcome,
+    ProxyToUser,
     Reject,
 )
 
@@ -93,6 +94,18 @@ def idle_deadline(state: CallSession, answered_idle: int) -> Millis:
     return Millis(
         state.last_seen + (IDLE_BEFORE_ANSWER if state.answer_ts is None else answered_idle)
     )
+
+
+def users_busy_with(state: CallSession, event: DialogEvent) -> list[str]:
+    """The users who are in this open call from `event` on: the caller once it is on its way, who is
+    called once he has answered."""
+    if not state.hops or state.outcome is not None or event is DialogEvent.END:
+        return []
+    caller, directive = state.hops[0].caller_user_id, state.hops[-1].directive
+    found = [] if caller is None else [caller]
+    if event is DialogEvent.ANSWERED and isinstance(directive, ProxyToUser):
+        found.append(directive.user_id)
+    return found
 
 
 # Decisions
@@ -173,6 +186,19 @@ def give_up(state: CallSession, account_id: AccountId, now: Millis) -> list[Call
     return report_dialog(state, account_id, report, now) if state.outcome is None else []
 
 
+def with_queue(
+    facts: Sequence[CallFact], queue_id: str | None, agent_id: str | None
+) -> list[CallFact]:
+    """The same facts; an end says which queue and which agent had the caller."""
+    served = {"queue_id": queue_id, "agent_id": agent_id}
+    return [
+        fact.model_copy(update={"outcome": fact.outcome.model_copy(update=served)})
+        if isinstance(fact, CallEnded)
+        else fact
+        for fact in facts
+    ]
+
+
 def _report_after_end(
     state: CallSession, known: Outcome, account_id: AccountId, report: Report, now: Millis
 ) -> list[CallFact]:
@@ -181,6 +207,7 @@ def _report_after_end(
     disposition: Disposition | None = known.disposition
     cause = None if known.hangup_cause == _cause(known.disposition) else known.hangup_cause
     end = Report(DialogEvent.END, known.end_ts, known.sip_code, cause, known.hangup_by)
+    served = {"queue_id": known.queue_id, "agent_id": known.agent_id}
     if report.event is DialogEvent.EARLY and ring_ts is None:
         ring_ts = min(report.ts, answer_ts or known.end_ts)
     elif (
@@ -201,7 +228,7 @@ def _report_after_end(
             call_id=state.call_id,
             late=report.event,
             ts=report.ts,
-            outcome=ended.outcome,
+            outcome=ended.outcome.model_copy(update=served),
         )
     ]
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, assert_never
 from events.base import Millis
 from events.resources import (
     Account,
+    AgentQueueAssignment,
     CallFlow,
     CallLimit,
     Changed,
@@ -60,6 +61,8 @@ class Directory:
     published: dict[str, dict[int, CallFlow]] = field(default_factory=dict)
     """Flow → version → the body as it was frozen; the newest `KEPT_VERSIONS`, of deleted flows too:
     a call that began in one ends in it."""
+    assignments: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(queue id, user id) → id"""
     trunks: dict[str, SipTrunk] = field(default_factory=dict)
     routes: dict[str, OutboundRoute] = field(default_factory=dict)
     limits: dict[str, CallLimit] = field(default_factory=dict)
@@ -96,6 +99,10 @@ def live_flow(state: Directory, id: str | None) -> CallFlow | None:
     if id is None or body is None or (version := body.live) is None:
         return None
     return flow_of(state, id, version)
+
+
+def assignment_of(state: Directory, queue_id: str, user_id: str) -> AgentQueueAssignment | None:
+    return body_of(state, state.assignments.get((queue_id, user_id)), AgentQueueAssignment)
 
 
 def version_of(state: Directory, id: str) -> int:
@@ -142,6 +149,8 @@ def put(state: Directory, row: Row) -> None:
             state.dids[row.body.e164] = row.id
         case Extension():
             state.extensions[row.body.digits] = row.id
+        case AgentQueueAssignment():
+            state.assignments[row.body.queue_id, row.body.user_id] = row.id
         case SipTrunk():
             state.trunks[row.id] = row.body
         case OutboundRoute():
@@ -170,6 +179,8 @@ def _unlink(state: Directory, row: Row) -> None:
             state.dids.pop(row.body.e164, None)
         case Extension():
             state.extensions.pop(row.body.digits, None)
+        case AgentQueueAssignment():
+            state.assignments.pop((row.body.queue_id, row.body.user_id), None)
         case SipTrunk():
             state.trunks.pop(row.id, None)
         case OutboundRoute():

@@ -1,4 +1,7 @@
-"""Presence of an account: at which contacts its devices can be reached.
+"""Presence of an account: at which contacts its devices can be reached, and its contact center.
+
+The contact center (`domain/acd`) lives in the same stream, so that who can be reached and who is
+reserved are decided on one state.
 
 Events of an edge may come twice and in any order. Each contact remembers the edge's time of the
 last event that counted; an older one changes nothing. A refresh is a fact only when it moves the
@@ -11,6 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, assert_never
 
+from domain.acd import evolution
+from domain.acd.floor import Floor, FloorFact
+from events.acd import AcdFact
 from events.base import AccountId, Millis
 from events.presence import (
     ContactQualified,
@@ -48,11 +54,18 @@ class Presence:
     by_device: dict[str, set[ContactKey]] = field(default_factory=dict)
     removed: dict[ContactKey, Millis] = field(default_factory=dict)
     """Contact → the edge's time of its removal, in the order of removal."""
+    floor: Floor = field(default_factory=Floor)
 
 
 def is_reachable(state: Presence, device_id: str) -> bool:
     """Whether the device has a live contact that answers."""
     return any(state.contacts[key].reachable for key in state.by_device.get(device_id, ()))
+
+
+def size_of(state: Presence) -> int:
+    """How many things a snapshot of it holds."""
+    center = state.floor
+    return len(state.contacts) + len(center.agents) + len(center.callers) + len(center.past)
 
 
 def next_expiry(state: Presence) -> Millis | None:
@@ -172,7 +185,18 @@ def expire(state: Presence, account_id: AccountId, now: Millis) -> list[Presence
 # Evolve
 
 
-def evolve(state: Presence, fact: PresenceFact) -> Presence:
+def evolve(state: Presence, fact: PresenceFact | FloorFact) -> Presence:
+    if isinstance(fact, AcdFact):
+        evolution.evolve(state.floor, fact)
+        return state
+    known = ContactKey(fact.device_id, fact.contact) in state.contacts
+    if known or not isinstance(fact, ContactQualified):  # a ping of what is gone says nothing
+        evolution.evolve(state.floor, fact)
+    _evolve_contacts(state, fact)
+    return state
+
+
+def _evolve_contacts(state: Presence, fact: PresenceFact) -> None:
     key = ContactKey(fact.device_id, fact.contact)
     match fact:
         case ContactRegistered():
@@ -192,7 +216,6 @@ def evolve(state: Presence, fact: PresenceFact) -> Presence:
                 del state.removed[old]
         case _:
             assert_never(fact)
-    return state
 
 
 def _forget(state: Presence, key: ContactKey) -> None:
@@ -214,9 +237,18 @@ def _older_than(state: Presence, horizon: Millis) -> Iterator[ContactKey]:
 # Fold
 
 
-def restored(contacts: dict[ContactKey, Contact], removed: dict[ContactKey, Millis]) -> Presence:
-    """The state with exactly these contacts and removals (what a snapshot holds)."""
-    state = Presence(contacts=contacts, removed=removed)
-    for key in contacts:
+def restored(
+    contacts: dict[ContactKey, Contact],
+    removed: dict[ContactKey, Millis],
+    center: Floor | None = None,
+) -> Presence:
+    """The state with exactly these contacts, removals and this floor (what a snapshot holds). Who
+    can be reached follows from the contacts."""
+    state = Presence(contacts=contacts, removed=removed, floor=center or Floor())
+    reachable: dict[str, set[tuple[str, str]]] = {}
+    for key, contact in contacts.items():
         state.by_device.setdefault(key.device_id, set()).add(key)
+        if contact.reachable:
+            reachable.setdefault(contact.user_id, set()).add(key)
+    state.floor.contacts = {user: frozenset(keys) for user, keys in reachable.items()}
     return state

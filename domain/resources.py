@@ -20,6 +20,7 @@ from events.resources import (
     CREATED,
     DELETED,
     KINDS,
+    AgentQueueAssignment,
     CallFlow,
     CallLimit,
     Did,
@@ -243,6 +244,10 @@ def _check_unique(state: Directory, id: str, body: Resource) -> None:
             raise Conflict(f"username {body.username} is taken", [Fault("/username", "is taken")])
         case Extension() if state.extensions.get(body.digits, id) != id:
             raise Conflict(f"extension {body.digits} is taken", [Fault("/digits", "is taken")])
+        case AgentQueueAssignment(queue_id=queue_id, user_id=user_id) if (
+            state.assignments.get((queue_id, user_id), id) != id
+        ):
+            raise Conflict(f"{user_id} is in {queue_id}", [Fault("/user_id", "is taken")])
 
 
 def _checked(
@@ -277,6 +282,10 @@ def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
     for pointer, _, wanted, id in _pointers(kind, body):
         if body_of(state, id, KINDS[wanted]) is None:
             faults.append(Fault(pointer, f"no {wanted} {id}"))
+    if isinstance(body, AgentQueueAssignment):
+        user = body_of(state, body.user_id, SipUser)
+        if user is not None and not user.is_agent:
+            faults.append(Fault("/user_id", "is not an agent (is_agent)"))
     for member, target in _targets(body):
         id = getattr(body, f"{member}_id")
         if target not in TARGETS:

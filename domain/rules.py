@@ -336,6 +336,14 @@ class Queue(resources.Queue):
     holiday_dest_kind: DestKind | None = None
     no_agents_dest_kind: DestKind | None = None
     queue_full_dest_kind: DestKind | None = None
+    abandon_dest_kind: DestKind | None = None
+    ewt_dest_kind: DestKind | None = None
+    ewt_threshold_sec: Seconds | None = None
+    ewt_aht_sec: Annotated[int, Field(ge=1, le=86_400)] = 180
+    sl_threshold_sec: Seconds = 20
+    sl_target_pct: Annotated[int, Field(ge=0, le=100)] = 80
+    recording: Flag = 0
+    confirm_accept: Flag = 0
 
 
 class AgentQueueAssignment(resources.AgentQueueAssignment):

@@ -169,6 +169,10 @@ class Outcome(Value):
     hangup_cause: str
     sip_code: int | None = None
     hangup_by: str | None = None
+    queue_id: str | None = None
+    """The last queue that the call was in."""
+    agent_id: str | None = None
+    """The last agent whom a queue has given the caller to."""
 
     @property
     def answered(self) -> bool:

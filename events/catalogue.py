@@ -4,7 +4,7 @@ The name's first part is the area, the second the fact, the third the version of
 publishes it as ``evt.<account>.<area>.<fact>`` (spec 13).
 """
 
-from events import bans, call, capacity, dnc, presence, resources, webhooks
+from events import acd, bans, call, capacity, dnc, presence, resources, webhooks
 from events.base import Fact
 
 CATALOGUE: dict[str, type[Fact]] = {
@@ -24,6 +24,22 @@ CATALOGUE: dict[str, type[Fact]] = {
     "presence.refreshed.v1": presence.ContactRefreshed,
     "presence.removed.v1": presence.ContactRemoved,
     "presence.qualified.v1": presence.ContactQualified,
+    "acd.agent_logged_in.v1": acd.AgentLoggedIn,
+    "acd.agent_logged_out.v1": acd.AgentLoggedOut,
+    "acd.agent_made_available.v1": acd.AgentMadeAvailable,
+    "acd.agent_paused.v1": acd.AgentPaused,
+    "acd.agent_deferred.v1": acd.AgentDeferred,
+    "acd.agent_joined_queue.v1": acd.AgentJoinedQueue,
+    "acd.agent_left_queue.v1": acd.AgentLeftQueue,
+    "acd.agent_call_began.v1": acd.AgentCallBegan,
+    "acd.agent_call_over.v1": acd.AgentCallOver,
+    "acd.agent_wrapped_up.v1": acd.AgentWrappedUp,
+    "acd.caller_queued.v1": acd.CallerQueued,
+    "acd.caller_left.v1": acd.CallerLeft,
+    "acd.agent_reserved.v1": acd.AgentReserved,
+    "acd.lease_confirmed.v1": acd.LeaseConfirmed,
+    "acd.lease_released.v1": acd.LeaseReleased,
+    "acd.conversation_ended.v1": acd.ConversationEnded,
     "bans.auth_failed.v1": bans.AuthFailed,
     "bans.access_refused.v1": bans.AccessRefused,
     "bans.observed.v1": bans.BanObserved,

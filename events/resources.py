@@ -223,6 +223,18 @@ class Queue(Resource):
     no_agents_dest_id: str | None = None
     queue_full_dest_kind: str | None = None
     queue_full_dest_id: str | None = None
+    abandon_dest_kind: str | None = None
+    abandon_dest_id: str | None = None
+    ewt_dest_kind: str | None = None
+    ewt_dest_id: str | None = None
+    ewt_threshold_sec: int | None = None
+    ewt_aht_sec: int = 180
+    moh_media_id: str | None = None
+    sl_threshold_sec: int = 20
+    sl_target_pct: int = 80
+    recording: int = 0
+    confirm_accept: int = 0
+    whisper_media_id: str | None = None
 
 
 class AgentQueueAssignment(Resource):

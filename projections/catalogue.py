@@ -1,5 +1,6 @@
 """Every projection, in no particular order: each has its own position."""
 
+from projections.agents import Agents
 from projections.bans import Bans
 from projections.base import Projection
 from projections.cdr import Cdr
@@ -7,6 +8,7 @@ from projections.channels import Channels
 from projections.directory import Directory
 from projections.dnc import Dnc
 from projections.outbox import Outbox
+from projections.queues import Queues
 from projections.roster import Roster
 from projections.trace import Trace
 
@@ -17,6 +19,8 @@ CATALOGUE: tuple[type[Projection], ...] = (
     Trace,
     Channels,
     Roster,
+    Agents,
+    Queues,
     Bans,
     Dnc,
 )

@@ -6,6 +6,7 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.rows import DictRow
 
+from events.acd import CallerQueued, LeaseConfirmed
 from events.base import AccountId
 from events.call import (
     CallAnswered,
@@ -45,6 +46,7 @@ _OUTCOME = {
     "sip_code": "int",
     "hangup_by": "text",
 }
+_QUEUE = {"call_id": "text", "queue_id": "text", "agent_id": "text"}
 _TARGET = {"call_id": "text", "trunk_id": "text", "flow_id": "text", "flow_version": "int"}
 _FLOW = {"call_id": "text", "flow_id": "text", "flow_version": "int"}
 
@@ -67,6 +69,11 @@ _UPDATE_TARGET = f"""
            flow_id = coalesce(new.flow_id, cdr.flow_id),
            flow_version = coalesce(new.flow_version, cdr.flow_version)
       FROM {unnest(_TARGET)} WHERE cdr.call_id = new.call_id"""
+
+_UPDATE_QUEUE = f"""
+    UPDATE call_cdr AS cdr
+       SET queue_id = new.queue_id, agent_id = coalesce(new.agent_id, cdr.agent_id)
+      FROM {unnest(_QUEUE)} WHERE cdr.call_id = new.call_id"""
 
 
 _UPDATE_FLOW = f"""
@@ -98,6 +105,7 @@ class Cdr(Projection):
         progress: dict[str, dict[str, Any]] = {}
         outcome: dict[str, dict[str, Any]] = {}
         started: dict[str, dict[str, Any]] = {}
+        queue: dict[str, dict[str, Any]] = {}
         for _, _, _, _, fact in facts:
             match fact:
                 case CallRouted() if fact.hop == 1:
@@ -113,6 +121,11 @@ class Cdr(Projection):
                 case CallAnswered():
                     row = progress.setdefault(fact.call_id, _unanswered(fact.call_id))
                     row |= {"answer_ts": fact.ts, "answered": 1}
+                case CallerQueued() | LeaseConfirmed():
+                    row = queue.setdefault(fact.call_id, {"call_id": fact.call_id})
+                    row["queue_id"] = fact.queue_id
+                    if isinstance(fact, LeaseConfirmed):
+                        row["agent_id"] = fact.agent_id
                 case CallEnded() | CallRevised():
                     outcome[fact.call_id] = _outcome(fact.call_id, fact.outcome)
         for statement, types, rows in (
@@ -121,10 +134,11 @@ class Cdr(Projection):
             (_UPDATE_FLOW, _FLOW, started),
             (_UPDATE_PROGRESS, _PROGRESS, progress),
             (_UPDATE_OUTCOME, _OUTCOME, outcome),
+            (_UPDATE_QUEUE, _QUEUE, queue),
         ):
             if rows:
                 cursor.execute(statement, columns_of(rows.values(), list(types)))
-        return bool(routed or target or progress or outcome or started)
+        return bool(routed or target or progress or outcome or started or queue)
 
 
 def _routed(fact: CallRouted) -> dict[str, Any]:

@@ -14,6 +14,24 @@ from psycopg.rows import DictRow
 from typeid import TypeID
 from uuid_utils import UUID
 
+from events.acd import (
+    AgentCallBegan,
+    AgentCallOver,
+    AgentFact,
+    AgentLoggedIn,
+    AgentLoggedOut,
+    AgentMadeAvailable,
+    AgentPaused,
+    AgentReserved,
+    AgentWrappedUp,
+    CallerLeft,
+    CallerQueued,
+    ConversationEnded,
+    Departure,
+    LeaseConfirmed,
+    LeaseFact,
+    LeaseReleased,
+)
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import CallEnded, CallRouted
 from events.capacity import LimitExceeded, TollFraudSuspected
@@ -148,8 +166,8 @@ def _announced(fact: Fact) -> Iterator[tuple[str, CallId | None, dict[str, Any]]
                     "duration_sec": outcome.duration_sec,
                     "hangup_cause": outcome.hangup_cause,
                     "disposition": outcome.disposition.value,
-                    "queue_id": None,
-                    "agent_id": None,
+                    "queue_id": outcome.queue_id,
+                    "agent_id": outcome.agent_id,
                     "ts": outcome.end_ts,
                 },
             )
@@ -172,8 +190,59 @@ def _announced(fact: Fact) -> Iterator[tuple[str, CallId | None, dict[str, Any]]
                     "period_sec": 3_600,
                 },
             )
+        case CallerQueued():
+            data: dict[str, Any] = {"priority": fact.priority, "ts": fact.at}
+            yield "queue.entered", fact.call_id, _queue_data(fact) | data
+        case CallerLeft(departure=Departure.ABANDONED | Departure.TIMEOUT):
+            data = {"reason": fact.departure.value, "waitMs": fact.at - fact.queued_at}
+            yield "queue.abandoned", fact.call_id, _queue_data(fact) | data | {"ts": fact.at}
+        case LeaseConfirmed():
+            data = {"agentId": fact.agent_id, "waitMs": fact.at - fact.queued_at, "ts": fact.at}
+            yield "queue.answered", fact.call_id, _queue_data(fact) | data
+            yield "agent.state", fact.call_id, _agent_data(fact)
+        case AgentFact() if type(fact) in _AGENT_EVENTS:
+            yield "agent.state", getattr(fact, "call_id", None), _agent_data(fact)
         case WebhookTested():
             yield "test", None, {"webhook_id": fact.webhook_id, "ts": fact.at}
+
+
+def _queue_data(fact: CallerQueued | CallerLeft | LeaseConfirmed) -> dict[str, Any]:
+    return {"callId": fact.call_id, "queueId": fact.queue_id}
+
+
+_AGENT_EVENTS: dict[type[AgentFact], tuple[str, dict[str, str]]] = {
+    AgentLoggedIn: ("login", {"state": "waiting"}),
+    AgentLoggedOut: ("logout", {"status": "offline", "state": "waiting"}),
+    AgentMadeAvailable: ("available", {"status": "available"}),
+    AgentPaused: ("pause", {"status": "on_break"}),
+    AgentReserved: ("ring", {"state": "offering"}),
+    LeaseConfirmed: ("answer", {"state": "in_call"}),
+    LeaseReleased: ("release", {"state": "waiting"}),
+    ConversationEnded: ("end", {}),
+    AgentWrappedUp: ("wrapup_done", {"state": "waiting"}),
+    AgentCallBegan: ("extcall", {}),
+    AgentCallOver: ("extcall_end", {}),
+}
+"""What a fact means to an agent: the event's name, and what it says about status and state."""
+
+
+def _agent_data(fact: AgentFact) -> dict[str, Any]:
+    event, known = _AGENT_EVENTS[type(fact)]
+    data: dict[str, Any] = {"userId": fact.agent_id, "event": event, **known}
+    match fact:
+        case AgentLoggedIn():
+            data["status"] = "available" if fact.ready else "on_break"
+        case AgentPaused():
+            data["reason"] = fact.reason
+        case LeaseReleased():
+            data["reason"] = fact.reason.value
+        case ConversationEnded():
+            data["state"] = "waiting" if fact.wrap_up_until is None else "wrap_up"
+    if isinstance(fact, LeaseFact):
+        data |= {"callId": fact.call_id, "queueId": fact.queue_id}
+    elif isinstance(fact, AgentCallBegan | AgentCallOver):
+        data["callId"] = fact.call_id
+    return {**data, "ts": fact.at}
 
 
 def _delivery(

@@ -111,3 +111,9 @@ def contacts_of(cursor: Cursor[DictRow], device_ids: Sequence[str]) -> list[Dict
         "SELECT * FROM views.contact WHERE device_id = ANY(%s) ORDER BY device_id, since",
         (list(device_ids),),
     ).fetchall()
+
+
+def contacts_of_account(cursor: Cursor[DictRow], account_id: str) -> list[DictRow]:
+    return cursor.execute(
+        "SELECT * FROM views.contact WHERE account_id = %s ORDER BY user_id, since", (account_id,)
+    ).fetchall()

@@ -10,6 +10,17 @@ from typing import Any
 from psycopg import Cursor
 from psycopg.rows import DictRow
 
+from events.acd import (
+    AgentCallBegan,
+    AgentCallOver,
+    AgentReserved,
+    CallerLeft,
+    CallerQueued,
+    ConversationEnded,
+    LeaseConfirmed,
+    LeaseFact,
+    LeaseReleased,
+)
 from events.base import Fact
 from events.call import (
     CallAnswered,
@@ -66,6 +77,11 @@ _CONCERNS_A_CALL = (
     ChannelsReleased,
     LimitExceeded,
     TollFraudSuspected,
+    CallerQueued,
+    CallerLeft,
+    LeaseFact,
+    AgentCallBegan,
+    AgentCallOver,
 )
 
 
@@ -175,7 +191,47 @@ def _steps_of(fact: Fact) -> list[dict[str, Any]]:
                     "outcome": "sudden",
                 }
             ]
+        case CallerQueued() | CallerLeft() | LeaseFact() | AgentCallBegan() | AgentCallOver():
+            return [_acd_step(fact)]
     return []
+
+
+def _acd_step(
+    fact: CallerQueued | CallerLeft | LeaseFact | AgentCallBegan | AgentCallOver,
+) -> dict[str, Any]:
+    kind, title, outcome = _acd_title(fact)
+    detail = fact.model_dump(mode="json", exclude={"account_id", "at", "call_id"})
+    return {
+        "ts": fact.at,
+        "source": "acd",
+        "kind": kind,
+        "title": title,
+        "detail": detail,
+        "outcome": outcome,
+    }
+
+
+def _acd_title(fact: Fact) -> tuple[str, str, str]:
+    """Kind, title, outcome."""
+    match fact:
+        case CallerQueued():
+            return "queued", f"Waits in {fact.queue_id}", "ok"
+        case CallerLeft():
+            why = fact.departure.value
+            return "left", f"Left {fact.queue_id}: {why}", why
+        case AgentReserved():
+            return "reserved", f"{fact.agent_id} rings", "ok"
+        case LeaseConfirmed():
+            return "confirmed", f"{fact.agent_id} answered", "ok"
+        case LeaseReleased():
+            return "released", f"{fact.agent_id} let go: {fact.reason.value}", fact.reason.value
+        case ConversationEnded():
+            return "ended", f"{fact.agent_id} is free again", "ok"
+        case AgentCallBegan():
+            return "busy", f"{fact.agent_id} is in this call", "ok"
+        case AgentCallOver():
+            return "free", f"{fact.agent_id} has left this call", "ok"
+    raise TypeError(type(fact).__name__)
 
 
 def _sip(ts: int, kind: str, title: str, **detail: Any) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from deploy.supervisor import Child, Supervisor, tune_interpreter
 from deploy.wiring import Servers
 from gateways.store.migrate import migrate as apply_migrations
 
-
 BEHIND = 5
 """Niceness of what follows the store: where processors are short, a caller's answer goes first."""
 

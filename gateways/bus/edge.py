@@ -1,7 +1,7 @@
 """Edge nodes on the bus: events from JetStream, questions by request-reply (spec 13).
 
 `edge.<node>.event.<type>` is the same as POST /presence/event,
-`edge.<node>.req.<auth|route|flow|report>` the same as POST /auth, /route, /flow and
+`edge.<node>.req.<auth|route|flow|agent|report>` the same as POST /auth, /route, /flow, /agent and
 /security/report. An event is acknowledged after its effect is durable. What can never succeed goes
 to `dlq.<subject>` with the reason and is acknowledged too, so that it blocks nobody and is not sent
 for ever; what cannot succeed now (no worker, no store) is asked for again.
@@ -110,6 +110,8 @@ class EdgeBus:
                 answer = await self._control.flow(body)
             elif kind == "report":
                 answer = await self._security.report(body, node)
+            elif kind == "agent":
+                answer = await self._control.agent(body, node)
             else:
                 return
         except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""What edges ask: /auth, /route, /flow, /presence/event, as functions from a body to an answer.
+"""What edges ask (/auth, /route, /flow, /presence/event, /agent), from a body to an answer.
 
 A body is a mapping as decoded from JSON or a form; a bad member raises `Invalid` naming it. Which
 account a body is about is found here (`Locator`, `Steering`); everything else is decided by the
@@ -17,6 +17,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from commands.acd import ControlAgent
 from commands.bans import ReportFailedAuth, ReportOffence
 from commands.call import EndLostCalls, ReportDialog, RouteCall
 from commands.flow import StartFlow, StepFlow
@@ -221,8 +222,10 @@ class EdgeControl:
                 return await self._snapshot(body, node_id)
             case "dialog":
                 return await self._dialog(body)
+            case "agent":
+                return await self.agent(body, node_id)
             case other:
-                detail = f"is {other!r}, not register or dialog"
+                detail = f"is {other!r}, not register, dialog or agent"
                 raise Invalid("the event is not valid", [Fault("/type", detail)])
 
     async def _contact(self, body: Body, node_id: str) -> dict[str, Any]:
@@ -268,6 +271,18 @@ class EdgeControl:
                 reply = await self._commander.ask(command)
                 released += reply.body["released"]
         return {"ok": 1, "released": released}
+
+    # POST /agent
+
+    async def agent(self, body: Body, node_id: str) -> dict[str, Any]:
+        """What an agent does. The same `eventId` of a node again is the same answer and no more."""
+        event_id = body.get("eventId")
+        named = {"commandId": f"agent {node_id} {event_id}"} if event_id else {}
+        command = read(ControlAgent, {**body, "commandId": None, **named})
+        if command.account_id == PLATFORM:
+            raise Invalid("which account?", [Fault("/accountId", "is missing")])
+        reply = await self._commander.ask(command)
+        return reply.body
 
 
 def read(kind: type[C], body: Body) -> C:

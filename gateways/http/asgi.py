@@ -119,7 +119,7 @@ def endpoint(
         try:
             if "\0" in request.path:
                 raise NotFound("there is nothing under such a path")
-            handle = handlers.get("GET" if request.method == "HEAD" else request.method)
+            handle = handlers.get(request.method)
             if handle is None:
                 allowed = ", ".join(sorted(handlers))
                 raise problems.MethodNotAllowed(f"{request.path} takes {allowed}")

@@ -34,9 +34,9 @@ def health_endpoints(check: Check, metrics: Callable[[], bytes]) -> list[Endpoin
         return Answer(metrics(), media_type=CONTENT_TYPE_LATEST)
 
     return [
-        endpoint("/healthz", {"GET": alive}, 0),
-        endpoint("/readyz", {"GET": ready}, 0),
-        endpoint("/metrics", {"GET": measured}, 0),
+        endpoint("/healthz", {"GET": alive, "HEAD": alive}, 0),
+        endpoint("/readyz", {"GET": ready, "HEAD": ready}, 0),
+        endpoint("/metrics", {"GET": measured, "HEAD": measured}, 0),
     ]
 
 

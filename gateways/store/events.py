@@ -19,6 +19,7 @@ from domain.call import IDLE_BEFORE_ANSWER
 from domain.digest import Credential
 from domain.directory import Directory, Row
 from domain.presence import REFRESH_SLACK
+from events.acd import AgentReserved, CallerQueued, ConversationEnded
 from events.base import AccountId, CallId, Millis, StreamName
 from events.capacity import ChannelsTaken
 from events.catalogue import CATALOGUE
@@ -33,7 +34,10 @@ from projections.base import Positioned
 PAGE = 1_000
 
 _RESOURCE_TOPICS = [name for name, fact in CATALOGUE.items() if issubclass(fact, ResourceFact)]
-_DEADLINE_TOPICS = ["capacity.taken.v1", "presence.registered.v1", "presence.refreshed.v1"]
+_DEADLINE_TOPICS = [
+    *("capacity.taken.v1", "presence.registered.v1", "presence.refreshed.v1"),
+    *("acd.caller_queued.v1", "acd.agent_reserved.v1", "acd.conversation_ended.v1"),
+]
 
 
 class PgStore:
@@ -91,21 +95,28 @@ class PgStore:
                 "SELECT account_id, call_id, since FROM views.channel"
             ).fetchall()
             contacts = cursor.execute("SELECT account_id, expires_at FROM views.contact").fetchall()
+            floors = cursor.execute(
+                "SELECT account_id FROM views.agent WHERE state IN ('offering', 'wrap_up')"
+                " UNION SELECT account_id FROM views.queue_cdr WHERE disposition = 'offered'"
+            ).fetchall()
             row = cursor.execute(
                 "SELECT min(position) AS position FROM views.position"
-                " WHERE name IN ('channels', 'roster')"
+                " WHERE name IN ('channels', 'roster', 'agents', 'queues')"
             ).fetchone()
         assert row is not None
         found = [
             _call_deadline(AccountId(r["account_id"]), r["call_id"], r["since"]) for r in calls
         ]
         found += [_contact_deadline(AccountId(r["account_id"]), r["expires_at"]) for r in contacts]
+        found += [_floor_deadline(AccountId(r["account_id"])) for r in floors]
         for item in self._after(row["position"], _DEADLINE_TOPICS):
             match item.fact:
                 case ChannelsTaken() as taken:
                     found.append(_call_deadline(taken.account_id, taken.call_id, taken.at))
                 case ContactRegistered() | ContactRefreshed() as seen:
                     found.append(_contact_deadline(seen.account_id, seen.expires_at))
+                case CallerQueued() | AgentReserved() | ConversationEnded() as begun:
+                    found.append(_floor_deadline(begun.account_id))
         return found
 
     # commands.store.Store
@@ -230,3 +241,8 @@ def _call_deadline(account_id: AccountId, call_id: CallId, since: int) -> Deadli
 
 def _contact_deadline(account_id: AccountId, expires_at: int) -> Deadline:
     return Deadline(Millis(expires_at + REFRESH_SLACK), account_id, None)
+
+
+def _floor_deadline(account_id: AccountId) -> Deadline:
+    """At once: the first look at a floor finds out when the next one is due."""
+    return Deadline(Millis(0), account_id, None, is_floor=True)

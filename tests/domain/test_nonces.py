@@ -12,7 +12,7 @@ from tests.support.given import property_of
 
 SECRET = "a secret of 32 characters or more"
 BORN = 1_795_000_000
-WINDOW = 64
+WINDOW = 256
 """How far behind the highest counter a late request may lie."""
 
 

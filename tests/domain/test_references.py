@@ -14,7 +14,7 @@ from tests.support.given import ACCOUNT
 FLOW = created("call_flow", "flow_1", name="Main", start="entry", nodes=(), edges=())
 ROWS: dict[str, tuple[str, Fact]] = {
     "flow": ("flow_1", FLOW),
-    "user": ("us_1", created("sip_user", "us_1", username="1001")),
+    "user": ("us_1", created("sip_user", "us_1", username="1001", is_agent=1)),
     "extension": ("ext_1", created("extension", "ext_1", digits="200")),
     "queue": ("q_1", created("queue", "q_1", name="Support")),
     "voicemail": ("vm_1", created("voicemail", "vm_1")),
@@ -108,6 +108,23 @@ def test_a_pointer_to_nothing_is_refused(kind: str, member: str) -> None:
 def test_every_bad_pointer_is_named() -> None:
     made = account().when(create("agent_queue_assignment", "aqa_1", queue_id="q_9", user_id="us_9"))
     made.then_refused(Invalid, "/queue_id", "/user_id")
+
+
+def test_only_agents_are_assigned_to_a_queue() -> None:
+    clerk = created("sip_user", "us_2", username="1002")
+    made = account(*ALL, clerk).when(
+        create("agent_queue_assignment", "aqa_1", queue_id="q_1", user_id="us_2")
+    )
+    made.then_refused(Invalid, "/user_id")
+
+
+def test_an_agent_is_assigned_to_a_queue_once() -> None:
+    members = {"queue_id": "q_1", "user_id": "us_1"}
+    first = created("agent_queue_assignment", "aqa_1", **members)
+    again = account(*ALL, first).when(create("agent_queue_assignment", "aqa_2", **members))
+    again.then_refused(Conflict, "/user_id")
+    gone = account(*ALL, first, deleted("agent_queue_assignment", "aqa_1"))
+    gone.when(create("agent_queue_assignment", "aqa_2", **members)).then_given()
 
 
 def test_a_pointer_is_checked_when_it_is_changed() -> None:

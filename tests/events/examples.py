@@ -3,6 +3,27 @@ the store."""
 
 from typing import Any
 
+from events.acd import (
+    AgentCallBegan,
+    AgentCallOver,
+    AgentDeferred,
+    AgentJoinedQueue,
+    AgentLeftQueue,
+    AgentLoggedIn,
+    AgentLoggedOut,
+    AgentMadeAvailable,
+    AgentPaused,
+    AgentReserved,
+    AgentWrappedUp,
+    CallerLeft,
+    CallerQueued,
+    ConversationEnded,
+    DeferredEvent,
+    Departure,
+    LeaseConfirmed,
+    LeaseEnd,
+    LeaseReleased,
+)
 from events.bans import (
     AccessRefused,
     AuthFailed,
@@ -123,6 +144,14 @@ _ABOUT_CONTACT: dict[str, Any] = {
 _ABOUT_BAN: dict[str, Any] = {"account_id": PLATFORM, "at": _NOW, "ip": "203.0.113.9"}
 _ABOUT_LIST: dict[str, Any] = {"account_id": _ACCOUNT, "at": _NOW}
 _ENTRY = Entry("14155551234", "asked for it", "crm", 1_800_000_000)
+_ABOUT_AGENT: dict[str, Any] = {"account_id": _ACCOUNT, "at": _NOW, "agent_id": "us_1"}
+_ABOUT_LEASE: dict[str, Any] = {
+    **_ABOUT_AGENT,
+    "lease_id": "lease_7",
+    "epoch": 7,
+    "call_id": _CALL,
+    "queue_id": "q_1",
+}
 _ABOUT_NAME: dict[str, Any] = {
     "account_id": _ACCOUNT,
     "at": _NOW,
@@ -222,6 +251,8 @@ _OUTCOME = Outcome(
     hangup_cause="normal_clearing",
     sip_code=200,
     hangup_by="caller",
+    queue_id="q_1",
+    agent_id="us_1",
 )
 
 _ROWS: dict[str, Resource] = {
@@ -346,6 +377,26 @@ EXAMPLES: list[Fact] = [
     ContactRefreshed(**_ABOUT_CONTACT, expires_at=Millis(_NOW + 7_200_000)),
     ContactRemoved(**_ABOUT_CONTACT, reason=RemovalReason.EXPIRED),
     ContactQualified(**_ABOUT_CONTACT, reachable=False),
+    AgentLoggedIn(**_ABOUT_AGENT, ready=1),
+    AgentLoggedOut(**_ABOUT_AGENT),
+    AgentMadeAvailable(**_ABOUT_AGENT),
+    AgentPaused(**_ABOUT_AGENT, reason="lunch"),
+    AgentDeferred(**_ABOUT_AGENT, event=DeferredEvent.PAUSE, reason="lunch"),
+    AgentJoinedQueue(**_ABOUT_AGENT, queue_id="q_1", level=2),
+    AgentLeftQueue(**_ABOUT_AGENT, queue_id="q_1"),
+    AgentCallBegan(**_ABOUT_AGENT, call_id=_CALL),
+    AgentCallOver(**_ABOUT_AGENT, call_id=_CALL),
+    AgentWrappedUp(**_ABOUT_AGENT),
+    CallerQueued(**_ABOUT_CALL, queue_id="q_1", priority=5, give_up_at=Millis(_NOW + 600_000)),
+    CallerLeft(**_ABOUT_CALL, queue_id="q_1", queued_at=_NOW, departure=Departure.TIMEOUT),
+    AgentReserved(
+        **_ABOUT_LEASE, expires_at=Millis(_NOW + 20_000), next_ring_at=Millis(_NOW + 5_000)
+    ),
+    LeaseConfirmed(**_ABOUT_LEASE, queued_at=_NOW),
+    LeaseReleased(**_ABOUT_LEASE, reason=LeaseEnd.NO_ANSWER),
+    ConversationEnded(
+        **_ABOUT_LEASE, queued_at=_NOW, talk_ms=60_000, wrap_up_until=Millis(_NOW + 70_000)
+    ),
     AuthFailed(
         account_id=PLATFORM,
         at=_NOW,

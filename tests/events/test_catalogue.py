@@ -13,6 +13,7 @@ STREAMS = {
     "call": "call-call-1@edge",
     "capacity": "capacity-acc_1",
     "presence": "presence-acc_1",
+    "acd": "presence-acc_1",
     "bans": "bans-default",
     "dnc": "dnc-acc_1",
     "webhooks": "webhook-wh_1",

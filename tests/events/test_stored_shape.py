@@ -12,6 +12,7 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
+from events.acd import DeferredEvent, Departure, LeaseEnd
 from events.base import Fact
 from events.call import DialogEvent, Direction, Disposition
 from events.capacity import Dimension, ReleaseReason
@@ -34,6 +35,11 @@ WORDS: dict[type[StrEnum], set[str]] = {
     Dimension: {"account_in", "account_out", "user", "did", "trunk"},
     ReleaseReason: {"ended", "idle", "lost", "reset"},
     RemovalReason: {"unregistered", "expired"},
+    DeferredEvent: {"logout", "pause"},
+    Departure: {"abandoned", "timeout", "routed", "callback"},
+    LeaseEnd: {
+        *("no_answer", "busy", "rejected", "unreachable", "expired", "caller_gone", "rescinded")
+    },
 }
 """The words that facts are written with. Words are added, never taken away."""
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.system import System, new_call_id
 
 POSTS = [
-    *("/auth", "/auth/challenge", "/route", "/flow", "/presence/event", "/cac/reset"),
+    *("/auth", "/auth/challenge", "/route", "/flow", "/presence/event", "/cac/reset", "/agent"),
     *("/security/report", "/security/allow"),
 ]
 

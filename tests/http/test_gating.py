@@ -36,6 +36,16 @@ def test_a_bad_token_is_not_let_in(guarded: System, path: str) -> None:
     assert answer.status_code == 401
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/agent", "/presence/users", "/agent/confirm/acc_1/lease_1/1", "/agent/claim/acc_1/us_1/c"],
+)
+def test_a_stranger_learns_nothing_about_agents(guarded: System, path: str) -> None:
+    answer = guarded.edge.get(path, params={"accountId": "acc_1", "userId": "1001"})
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 def test_a_refusal_changes_nothing_and_is_an_event(guarded: System) -> None:
     address = {"x-forwarded-for": "203.0.113.99"}
     answer = guarded.edge.post("/route", json={"callId": new_call_id()}, headers=address)

@@ -60,6 +60,7 @@ from projections import cdr
 from projections.base import Positioned, Projection
 from projections.catalogue import CATALOGUE
 from projections.cdr import Cdr
+from tests.domain.center import a_shift
 from tests.domain.flows import graph, node
 from tests.support.facts import ACCOUNT, START, answered, ended, numbered, released, routed, taken
 
@@ -123,6 +124,7 @@ def a_life(seed: int) -> list[Fact]:
     calls.append(_contacts(chance))
     calls.append(_bans(chance))
     calls.append(_dnc(chance))
+    calls.append(a_shift(chance))
     while calls := [life for life in calls if life]:
         facts.append(chance.choice(calls).pop(0))
         if chance.random() < 0.05:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from commands.acd import ClaimCall, ConfirmLease, ShowAgent
 from commands.bans import ReportRefusedAccess
 from commands.capacity import ResetCapacity
 from domain.errors import Fault, Forbidden, Gone, Invalid, NotFound, Refusal
@@ -13,9 +14,10 @@ from events.base import AccountId, CallId
 from gateways import problems
 from gateways.access import PREFIX_LENGTH, Gate, Principal, match_key
 from gateways.addresses import Network, client_address
-from gateways.bus.client import Commander
+from gateways.bus.client import Commander, Reply
 from gateways.edge.control import EdgeControl, farewell, read
 from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
+from gateways.http.control import roster
 from gateways.http.traces import trace_answer
 from gateways.locator import Locator
 from gateways.problems import NotImplementedHere, Unauthenticated
@@ -49,10 +51,15 @@ class ControlPlane:
             "/presence/event": {"POST": node(self._event)},
             "/security/report": {"POST": node(self._report)},
             "/security/bans": {"GET": operator(self._bans)},
+            "/agent": {"POST": operator(self._control_agent), "GET": operator(self._show_agent)},
+            "/presence/users": {"GET": operator(self._users)},
             "/cac": {"GET": operator(self._usage)},
             "/cac/reset": {"POST": operator(self._reset)},
         }
         found = [endpoint(path, way, self.max_body, self._refused) for path, way in paths.items()]
+        for path, answered in (("/agent/confirm", self._confirm), ("/agent/claim", self._claim)):
+            way = {"GET": node(answered)}
+            found.append(endpoint(path, way, self.max_body, self._refused, is_mount=True))
         trace = {"GET": operator(self._trace)}
         found.append(endpoint("/calls", trace, self.max_body, self._refused, is_mount=True))
         spared = {
@@ -192,6 +199,35 @@ class ControlPlane:
         await self.reader.caught_up("channels", reply.position)
         return Answer(reply.body)
 
+    async def _control_agent(self, request: Request, who: Principal) -> Answer:
+        body = request.members()
+        self._account(body, who, "agents")
+        return Answer(await self.edge.agent(body, self._node_id(request, who)))
+
+    async def _show_agent(self, request: Request, who: Principal) -> Answer:
+        account_id = self._account(request.query, who, "agents")
+        command = read(ShowAgent, {**request.query, "accountId": account_id})
+        return Answer((await self.commander.ask(command)).body)
+
+    async def _users(self, request: Request, who: Principal) -> Answer:
+        account_id = self._account(request.query, who, "agents")
+        for model in ("agents", "roster", "directory"):
+            await self.reader.caught_up(model)
+        found = await self.reader.query(lambda cursor: roster.read(cursor, account_id))
+        if found is None:
+            raise NotFound(f"no account {account_id}")
+        return Answer(roster.shown(account_id, found))
+
+    async def _confirm(self, request: Request, node: Principal) -> Answer:
+        account_id, lease_id, epoch = _parts(request, "/agent/confirm")
+        asked = {"accountId": account_id, "leaseId": lease_id, "epoch": epoch}
+        return _judged(await self.commander.ask(read(ConfirmLease, asked)))
+
+    async def _claim(self, request: Request, node: Principal) -> Answer:
+        account_id, agent_id, call_id = _parts(request, "/agent/claim")
+        asked = {"accountId": account_id, "agentId": agent_id, "callId": call_id}
+        return _judged(await self.commander.ask(read(ClaimCall, asked)))
+
     async def _trace(self, request: Request, who: Principal) -> Answer:
         call_id, _, action = request.path.removeprefix("/calls").strip("/").rpartition("/")
         if action != "trace" or not call_id:
@@ -207,13 +243,15 @@ class ControlPlane:
     async def _elsewhere(self, request: Request) -> Answer:
         raise NotImplementedHere(f"the public API answers at {self.api_url}")
 
-    def _account(self, members: Mapping[str, Any], who: Principal) -> AccountId:
+    def _account(
+        self, members: Mapping[str, Any], who: Principal, scope: str = "limits"
+    ) -> AccountId:
         """The account asked about; a key speaks for its own only, others do not exist for it."""
         asked = members.get("accountId")
         if not isinstance(asked, str) or not asked:
             raise Invalid("which account?", [Fault("/accountId", "is missing")])
         if who.account_id is not None:
-            who.require("limits")
+            who.require(scope)
             if not hmac.compare_digest(asked.encode(), who.account_id.encode()):
                 raise NotFound(f"no account {asked}")
         if not asked.isprintable():
@@ -224,6 +262,19 @@ class ControlPlane:
 def _below(request: Request, mount: str) -> str:
     """What stands in the path after that of the endpoint."""
     return request.path.removeprefix(mount).strip("/")
+
+
+def _parts(request: Request, mount: str) -> list[str]:
+    """The three parts of the path below `mount`; the last may hold slashes."""
+    parts = request.path.removeprefix(mount).lstrip("/").split("/", 2)
+    if len(parts) < 3 or not all(parts):
+        raise NotFound(f"no {request.path}")
+    return parts
+
+
+def _judged(reply: Reply) -> Answer:
+    """An engine drops the leg at anything but 200."""
+    return Answer(reply.body, 200 if reply.body["ok"] else 409)
 
 
 def usage(

@@ -1,0 +1,327 @@
+"""Commands about a contact center: agents, reservations, waiting callers (spec 05)."""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field, field_validator
+from pydantic_core import from_json
+
+from commands.message import (
+    CallIdField,
+    Command,
+    Line,
+    Outcome,
+    Printable,
+    default_if_blank,
+)
+from commands.store import Deadline
+from commands.world import World
+from domain.acd import agents, callers, deadlines, leases
+from domain.acd import desk as desks
+from domain.acd import floor as floors
+from domain.acd.agents import Membership
+from domain.acd.callers import Connected, Place, Ringing, TurnedAway, Unknown, Waiting
+from domain.acd.desk import Desk
+from domain.acd.floor import FloorFact, Lease
+from domain.acd.leases import Verdict
+from domain.directory import body_of
+from domain.errors import Conflict, Fault, Invalid, NotFound
+from domain.routing import Office
+from events.acd import Departure, LeaseEnd
+from events.base import AccountId, Fact
+from events.resources import Queue, SipUser
+
+
+def floor_deadlines(account_id: AccountId, facts: Iterable[Fact]) -> list[Deadline]:
+    """When to look at the floor again because of these facts."""
+    dues = sorted(set(deadlines.dues_of(facts)))
+    return [Deadline(due, account_id, None, is_floor=True) for due in dues]
+
+
+def _outcome(command: Command, facts: Sequence[FloorFact], reply: dict[str, Any]) -> Outcome:
+    return Outcome(facts, reply, floor_deadlines(command.account_id, facts))
+
+
+def _office(command: Command, world: World) -> Office:
+    office = world.office(command.account_id)
+    if office.directory.account is None:
+        raise NotFound(f"no account {command.account_id}")
+    return office
+
+
+# Agents
+
+
+class AgentEvent(StrEnum):
+    LOGIN = "login"
+    LOGOUT = "logout"
+    AVAILABLE = "available"
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+    JOIN = "join"
+    LEAVE = "leave"
+    WRAPUP_DONE = "wrapup_done"
+
+
+def _text(value: Any) -> Any:
+    """A username may come as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _wishes(value: Any) -> Any:
+    """A form has one text: JSON, or ids with commas. A list may hold bare ids."""
+    if isinstance(value, str):
+        text = value.strip()
+        value = from_json(text) if text.startswith("[") else [id for id in text.split(",") if id]
+    if not isinstance(value, list):
+        return value
+    return [{"queueId": one} if isinstance(one, str) else one for one in value]
+
+
+UserField = Annotated[Printable, BeforeValidator(_text), Field(min_length=1)]
+"""A user's id or username."""
+
+
+class QueueWish(BaseModel):
+    model_config = Command.model_config
+
+    queue_id: Printable = Field(min_length=1)
+    level: int | None = Field(default=None, ge=0, le=1_000_000)
+
+
+class ControlAgent(Command):
+    """An agent does something (spec 03, POST /agent)."""
+
+    user_id: UserField
+    event: AgentEvent
+    queues: Annotated[list[QueueWish], BeforeValidator(_wishes)] = Field(default=[], max_length=500)
+    reason: Line | None = Field(default=None, max_length=200)
+
+    _blank = field_validator("reason", mode="before")(default_if_blank)
+
+
+def control_agent(command: ControlAgent, world: World) -> Outcome:
+    office = _office(command, world)
+    agent_id = agents.agent_id_of(office, command.user_id)
+    facts = _decide(command, office, agent_id, world)
+    desk = desks.at_desk(office, world.now, facts)
+    return _outcome(command, facts, {"ok": 1, **_agent(desk, agent_id)})
+
+
+def _decide(command: ControlAgent, office: Office, agent_id: str, world: World) -> list[FloorFact]:
+    queues = [Membership(wish.queue_id, wish.level) for wish in command.queues]
+    now = world.now
+    match command.event:
+        case AgentEvent.LOGIN:
+            return agents.log_in(office, agent_id, queues, now)
+        case AgentEvent.AVAILABLE:
+            return agents.make_available(office, agent_id, queues, now)
+        case AgentEvent.UNPAUSE:
+            return agents.unpause(office, agent_id, queues, now)
+        case AgentEvent.PAUSE:
+            return agents.pause(office, agent_id, command.reason, now)
+        case AgentEvent.LOGOUT:
+            return agents.log_out(office, agent_id, now)
+        case AgentEvent.JOIN:
+            return agents.join(office, agent_id, queues, now)
+        case AgentEvent.LEAVE:
+            return agents.leave(office, agent_id, queues, now)
+        case AgentEvent.WRAPUP_DONE:
+            return agents.finish_wrap_up(office, agent_id, now)
+
+
+class ShowAgent(Command):
+    """How is this agent? (spec 03, GET /agent)"""
+
+    user_id: UserField
+
+
+def show_agent(command: ShowAgent, world: World) -> Outcome:
+    office = _office(command, world)
+    agent_id = agents.agent_id_of(office, command.user_id)
+    return Outcome([], {"ok": 1, **_agent(desks.at_desk(office, world.now), agent_id)})
+
+
+def _agent(desk: Desk, agent_id: str) -> dict[str, Any]:
+    agent, user = floors.agent_of(desk.floor, agent_id), body_of(desk.directory, agent_id, SipUser)
+    reachable = floors.is_reachable(desk.floor, agent_id)
+    places = {id: desks.place_in(desk, agent_id, agent, id) for id in agent.queues}
+    lease = agent.talk or agent.offer
+    shown: dict[str, Any] = {
+        "accountId": desk.account_id,
+        "userId": agent_id,
+        "username": user.username if user else None,
+        "displayName": user.display_name if user else None,
+        "status": agent.status.value,
+        "state": agent.state.value,
+        "reachable": reachable,
+        "bucket": floors.bucket(agent.status, agent.state, reachable, bool(agent.external)).value,
+        "queues": [{"queueId": id, "level": p[0]} for id, p in places.items() if p],
+        "since": agent.since or None,
+        "reason": agent.reason,
+        "pending": agent.deferred.event.value if agent.deferred else None,
+        "wrapUpUntil": agent.wrap_up_until,
+    }
+    if lease:
+        return shown | {"callId": lease.call_id, "queueId": lease.queue_id, **_leased(lease)}
+    return shown
+
+
+def _leased(lease: Lease) -> dict[str, Any]:
+    return {"leaseId": lease.lease_id, "epoch": lease.epoch}
+
+
+# Leases
+
+
+class ConfirmLease(Command):
+    """The agent has answered (spec 03, GET /agent/confirm)."""
+
+    lease_id: Printable = Field(min_length=1)
+    epoch: int = Field(ge=0, le=2**62)
+
+
+def confirm_lease(command: ConfirmLease, world: World) -> Outcome:
+    office = world.office(command.account_id)
+    return _judged(command, leases.confirm(office, command.lease_id, command.epoch, world.now))
+
+
+class ClaimCall(Command):
+    """The agent wants to have answered first (spec 03, GET /agent/claim)."""
+
+    agent_id: UserField
+    call_id: CallIdField
+
+
+def claim_call(command: ClaimCall, world: World) -> Outcome:
+    office = world.office(command.account_id)
+    agent_id = office.directory.users.get(command.agent_id, command.agent_id)
+    return _judged(command, leases.claim(office, agent_id, command.call_id, world.now))
+
+
+def _judged(command: Command, verdict: Verdict) -> Outcome:
+    if verdict.call_id is not None:
+        return _outcome(command, verdict.facts, {"ok": 1, "bridge": verdict.call_id})
+    return _outcome(command, verdict.facts, {"ok": 0, "reason": verdict.reason})
+
+
+class ReleaseLease(Command):
+    """The agent's leg came to nothing."""
+
+    lease_id: Printable = Field(min_length=1)
+    epoch: int = Field(ge=0, le=2**62)
+    reason: LeaseEnd = LeaseEnd.NO_ANSWER
+
+
+def release_lease(command: ReleaseLease, world: World) -> Outcome:
+    facts = leases.release(
+        _office(command, world), command.lease_id, command.epoch, command.reason, world.now
+    )
+    return _outcome(command, facts, {"ok": int(bool(facts))})
+
+
+class HangUpAgent(Command):
+    """The agent has left the caller, who goes on in his flow."""
+
+    call_id: CallIdField
+
+
+def hang_up_agent(command: HangUpAgent, world: World) -> Outcome:
+    facts = leases.hang_up(_office(command, world), command.call_id, world.now)
+    return _outcome(command, facts, {"ok": int(bool(facts))})
+
+
+# Callers
+
+
+class JoinQueue(Command):
+    """A caller comes into a queue."""
+
+    call_id: CallIdField
+    queue_id: Printable = Field(min_length=1)
+    priority: int | None = Field(default=None, ge=0, le=1_000_000)
+    is_open: bool = True
+    """What the queue's business hours say."""
+
+
+def join_queue(command: JoinQueue, world: World) -> Outcome:
+    """Refuses a call that is unknown (NotFound) or over (Conflict)."""
+    office = _office(command, world)
+    (session,) = world.calls([command.call_id])
+    if session.account_id != command.account_id:
+        raise NotFound(f"no call {command.call_id}")
+    if session.outcome is not None:
+        raise Conflict(f"call {command.call_id} is over")
+    if body_of(office.directory, command.queue_id, Queue) is None:
+        fault = Fault("/queueId", f"no queue {command.queue_id}")
+        raise Invalid("there is no such queue", [fault])
+    place, facts = callers.join(
+        office,
+        command.call_id,
+        command.queue_id,
+        world.now,
+        is_open=command.is_open,
+        priority=command.priority,
+    )
+    return _outcome(command, facts, shown_place(place))
+
+
+class PollQueue(Command):
+    """Where does the caller stand?"""
+
+    call_id: CallIdField
+
+
+def poll_queue(command: PollQueue, world: World) -> Outcome:
+    place, facts = callers.poll(_office(command, world), command.call_id, world.now)
+    return _outcome(command, facts, shown_place(place))
+
+
+class LeaveQueue(Command):
+    """The caller waits no longer."""
+
+    call_id: CallIdField
+    departure: Departure = Departure.ROUTED
+
+
+def leave_queue(command: LeaveQueue, world: World) -> Outcome:
+    facts = callers.leave(_office(command, world), command.call_id, command.departure, world.now)
+    return _outcome(command, facts, {"ok": int(bool(facts))})
+
+
+def shown_place(place: Place) -> dict[str, Any]:
+    """`state` is waiting, ringing, connected, out (with an outcome) or unknown."""
+    match place:
+        case Waiting():
+            return {"state": "waiting", "position": place.position, "ewtSec": place.ewt_sec}
+        case Ringing():
+            rung = [
+                {"agentId": lease.agent_id, "expiresAt": lease.until, **_leased(lease)}
+                for lease in place.leases
+            ]
+            return {"state": "ringing", "leases": rung}
+        case Connected():
+            return {"state": "connected", "agentId": place.agent_id, "leaseId": place.lease_id}
+        case TurnedAway():
+            return {"state": "out", "outcome": place.outcome}
+        case Unknown():
+            return {"state": "unknown"}
+
+
+# Deadlines
+
+
+class MeetDeadlines(Command):
+    """A deadline: reservations, waits and wrap-ups whose time is up."""
+
+
+def meet_deadlines(command: MeetDeadlines, world: World) -> Outcome:
+    """Looks again at the next due time, whatever brought it here: after a take-over one look at
+    each account is enough."""
+    office, now = world.office(command.account_id), world.now
+    facts = deadlines.meet(office, now)
+    following = floors.next_due(desks.at_desk(office, now, facts).floor, now)
+    if following is None:
+        return Outcome(facts, {})
+    return Outcome(facts, {}, [Deadline(following, command.account_id, None, is_floor=True)])
