@@ -21,7 +21,7 @@ from domain import call, capacity, numbers, routing, rtjson
 from domain.acd import agents, callers
 from domain.call import Report
 from domain.routing import RouteRequest
-from events.base import CallId, Fact, Millis
+from events.base import CallId, Millis
 from events.call import CallRouted, DialogEvent, Reject
 from events.capacity import ReleaseReason
 
@@ -144,26 +144,22 @@ def _ended(
     return Outcome([*ended, *released, *freed], {"ok": 1}, wake)
 
 
-class EndLostCalls(Command):
-    """An edge node listed its calls as of `ts`, and these of its account's were not among them."""
+class EndLostCall(Command):
+    """An edge node listed its calls as of `ts`, and this one of its was not among them."""
 
+    call_id: CallIdField
     node_id: Printable
     ts: Timestamp
-    call_ids: tuple[CallIdField, ...] = Field(max_length=1_000)
 
 
-def end_lost_calls(command: EndLostCalls, world: World) -> Outcome:
-    state, account_id = world.office(command.account_id).capacity, command.account_id
-    lost = [
-        call_id
-        for call_id in dict.fromkeys(command.call_ids)
-        if capacity.is_lost(state, call_id, command.node_id, command.ts)
-    ]
-    facts: list[Fact] = []
-    for session in world.calls(lost):
-        facts += call.give_up(session, account_id, world.now)
-        facts += capacity.release(state, account_id, session.call_id, ReleaseReason.LOST, world.now)
-    return Outcome(facts, {"ok": 1, "released": len(lost)})
+def end_lost_call(command: EndLostCall, world: World) -> Outcome:
+    state = world.office(command.account_id).capacity
+    if not capacity.is_lost(state, command.call_id, command.node_id, command.ts):
+        return Outcome([], {"ok": 1, "released": 0})
+    (session,) = world.calls([command.call_id])
+    facts = call.give_up(session, command.account_id, world.now)
+    ended = _ended(facts, command.call_id, ReleaseReason.LOST, world, command)
+    return ended._replace(reply={"ok": 1, "released": 1})
 
 
 class GiveUpIdleCall(Command):

@@ -8,7 +8,7 @@ from commands.message import Command, Handler
 CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "call.RouteCall": (call.RouteCall, call.route_call),
     "call.ReportDialog": (call.ReportDialog, call.report_dialog),
-    "call.EndLostCalls": (call.EndLostCalls, call.end_lost_calls),
+    "call.EndLostCall": (call.EndLostCall, call.end_lost_call),
     "call.StartFlow": (flow.StartFlow, flow.start_flow),
     "call.StepFlow": (flow.StepFlow, flow.step_flow),
     "call.SimulateFlow": (flow.SimulateFlow, flow.simulate_flow),

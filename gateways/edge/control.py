@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from commands.acd import ControlAgent
 from commands.bans import ReportFailedAuth, ReportOffence
-from commands.call import EndLostCalls, ReportDialog, RouteCall
+from commands.call import EndLostCall, ReportDialog, RouteCall
 from commands.flow import StartFlow, StepFlow
 from commands.message import CallIdField, Command, Printable, Timestamp
 from commands.presence import ReportContact, VerifyDigest
@@ -43,7 +43,7 @@ MAX_BATCH = 500
 NO_CALL = 481
 """Call/Transaction Does Not Exist."""
 MAX_LOST = 200
-"""Lost calls in one command: their sessions may have to be loaded first."""
+"""Lost calls that are ended at a time: their sessions may have to be loaded first."""
 
 
 class NodeSnapshot(BaseModel):
@@ -266,10 +266,12 @@ class EdgeControl:
         released = 0
         for account_id, call_ids in lost.items():
             for start in range(0, len(call_ids), MAX_LOST):
-                some = tuple(call_ids[start : start + MAX_LOST])
-                command = EndLostCalls(account_id=account_id, node_id=node, ts=ts, call_ids=some)
-                reply = await self._commander.ask(command)
-                released += reply.body["released"]
+                commands = [
+                    EndLostCall(account_id=account_id, call_id=call_id, node_id=node, ts=ts)
+                    for call_id in call_ids[start : start + MAX_LOST]
+                ]
+                replies = await asyncio.gather(*map(self._commander.ask, commands))
+                released += sum(reply.body["released"] for reply in replies)
         return {"ok": 1, "released": released}
 
     # POST /agent

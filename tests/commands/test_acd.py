@@ -109,6 +109,23 @@ def test_a_reservation_expires_once_after_a_take_over(url: str, projected: bool)
     asyncio.run(story())
 
 
+def test_a_call_that_its_node_lost_frees_its_agent_too(url: str) -> None:
+    async def story() -> None:
+        async with open_shop(url, wrap_up_sec=30) as one:
+            await one.route("c1", nodeId="n1")
+            await one.report("c1", "answered")
+            joined = await one.ask("acd.JoinQueue", callId="c1", queueId=QUEUE)
+            (lease,) = joined["ok"]["leases"]
+            wish = {"leaseId": lease["leaseId"], "epoch": lease["epoch"]}
+            await one.ask("acd.ConfirmLease", **wish)
+            lost = {"callId": "c1", "nodeId": "n1", "ts": one.clock() + 1_000}
+            assert (await one.ask("call.EndLostCall", **lost))["ok"]["released"] == 1
+            assert (await one.ask("call.EndLostCall", **lost))["ok"]["released"] == 0
+        assert acd_facts(url)[-1] == "conversation_ended"
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("projected", [True, False])
 def test_a_wrap_up_ends_after_a_take_over(url: str, projected: bool) -> None:
     async def story() -> None:
