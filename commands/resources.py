@@ -23,6 +23,7 @@ Kind = Literal[
     "time_schedule",
     "queue",
     "agent_queue_assignment",
+    "in_queue_option",
     "call_flow",
     "voicemail",
     "ring_group",

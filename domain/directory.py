@@ -18,6 +18,7 @@ from events.resources import (
     Deleted,
     Did,
     Extension,
+    InQueueOption,
     OutboundRoute,
     Resource,
     SipDevice,
@@ -63,6 +64,8 @@ class Directory:
     a call that began in one ends in it."""
     assignments: dict[tuple[str, str], str] = field(default_factory=dict)
     """(queue id, user id) → id"""
+    options: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Queue id → digit → id of the option"""
     trunks: dict[str, SipTrunk] = field(default_factory=dict)
     routes: dict[str, OutboundRoute] = field(default_factory=dict)
     limits: dict[str, CallLimit] = field(default_factory=dict)
@@ -103,6 +106,12 @@ def live_flow(state: Directory, id: str | None) -> CallFlow | None:
 
 def assignment_of(state: Directory, queue_id: str, user_id: str) -> AgentQueueAssignment | None:
     return body_of(state, state.assignments.get((queue_id, user_id)), AgentQueueAssignment)
+
+
+def options_of(state: Directory, queue_id: str) -> list[tuple[str, InQueueOption]]:
+    """What the digits of a queue's waiting callers do, in the order of the digits."""
+    found = sorted(state.options.get(queue_id, {}).items())
+    return [(id, body) for _, id in found if (body := body_of(state, id, InQueueOption))]
 
 
 def version_of(state: Directory, id: str) -> int:
@@ -151,6 +160,8 @@ def put(state: Directory, row: Row) -> None:
             state.extensions[row.body.digits] = row.id
         case AgentQueueAssignment():
             state.assignments[row.body.queue_id, row.body.user_id] = row.id
+        case InQueueOption():
+            state.options.setdefault(row.body.queue_id, {})[row.body.digit] = row.id
         case SipTrunk():
             state.trunks[row.id] = row.body
         case OutboundRoute():
@@ -181,6 +192,8 @@ def _unlink(state: Directory, row: Row) -> None:
             state.extensions.pop(row.body.digits, None)
         case AgentQueueAssignment():
             state.assignments.pop((row.body.queue_id, row.body.user_id), None)
+        case InQueueOption():
+            state.options.get(row.body.queue_id, {}).pop(row.body.digit, None)
         case SipTrunk():
             state.trunks.pop(row.id, None)
         case OutboundRoute():

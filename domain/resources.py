@@ -25,6 +25,7 @@ from events.resources import (
     CallLimit,
     Did,
     Extension,
+    InQueueOption,
     NameClaimed,
     NameReleased,
     Resource,
@@ -85,6 +86,7 @@ POINTERS: dict[str, dict[str, str]] = {
     "ring_group": {"schedule_id": "time_schedule"},
     "queue": {"schedule_id": "time_schedule"},
     "agent_queue_assignment": {"queue_id": "queue", "user_id": "sip_user"},
+    "in_queue_option": {"queue_id": "queue"},
 }
 """Kind → member → kind of the row that it names."""
 
@@ -248,6 +250,10 @@ def _check_unique(state: Directory, id: str, body: Resource) -> None:
             state.assignments.get((queue_id, user_id), id) != id
         ):
             raise Conflict(f"{user_id} is in {queue_id}", [Fault("/user_id", "is taken")])
+        case InQueueOption(queue_id=queue_id, digit=digit) if (
+            state.options.get(queue_id, {}).get(digit, id) != id
+        ):
+            raise Conflict(f"{digit} has an option in {queue_id}", [Fault("/digit", "is taken")])
 
 
 def _checked(

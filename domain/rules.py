@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -100,6 +101,7 @@ Date = Annotated[
     AfterValidator(_date),
 ]
 Id = Annotated[str, Field(min_length=1, max_length=64)]
+WebUrl = Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s@/]+(/\S*)?$")]
 DestKind = Literal[
     "flow",
     "user",
@@ -355,6 +357,31 @@ class AgentQueueAssignment(resources.AgentQueueAssignment):
     mode: Literal["static", "mandatory", "self", "managed"] = "static"
 
 
+class InQueueOption(resources.InQueueOption):
+    model_config = _STRICT
+    queue_id: Id
+    digit: Annotated[str, Field(pattern=r"^[0-9*#]$")]
+    action: Literal["route", "webhook", "deflect", "callback", "hangup"]
+    dest_kind: DestKind | None = Field(default=None, validate_default=True)
+    webhook_url: WebUrl | None = Field(default=None, validate_default=True)
+    stay_in_queue: Flag = 0
+    label: Text = ""
+
+    @field_validator("dest_kind")
+    @classmethod
+    def _leads_somewhere(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("action") == "route":
+            raise ValueError("a route option needs a destination")
+        return value
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _asks_somebody(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("action") == "webhook":
+            raise ValueError("a webhook option needs a URL")
+        return value
+
+
 class CallFlow(resources.CallFlow):
     model_config = _STRICT
     name: Name
@@ -385,7 +412,7 @@ class CallLimit(resources.CallLimit):
 
 class Webhook(resources.Webhook):
     model_config = _STRICT
-    url: Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s@/]+(/\S*)?$")]
+    url: WebUrl
     events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1, max_length=50)] = ("*",)
     status: Literal["active", "paused", "disabled"] = "active"
     description: Text | None = None
@@ -412,6 +439,7 @@ RULES: dict[str, type[Resource]] = {
     "time_schedule": TimeSchedule,
     "queue": Queue,
     "agent_queue_assignment": AgentQueueAssignment,
+    "in_queue_option": InQueueOption,
     "call_flow": CallFlow,
     "voicemail": Voicemail,
     "ring_group": RingGroup,

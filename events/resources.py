@@ -245,6 +245,22 @@ class AgentQueueAssignment(Resource):
     mode: str = "static"
 
 
+class InQueueOption(Resource):
+    """What a waiting caller gets for a digit (spec 05, While waiting)."""
+
+    queue_id: str
+    digit: str
+    action: str
+    dest_kind: str | None = None
+    dest_id: str | None = None
+    webhook_url: str | None = None
+    webhook_secret_ref: str | None = None
+    """Where the secret that signs the request lies in the encrypted store."""
+    stay_in_queue: int = 0
+    prompt_media_id: str | None = None
+    label: str = ""
+
+
 class FlowNode(Value):
     id: str
     type: str
@@ -331,6 +347,7 @@ KINDS: dict[str, type[Resource]] = {
     "time_schedule": TimeSchedule,
     "queue": Queue,
     "agent_queue_assignment": AgentQueueAssignment,
+    "in_queue_option": InQueueOption,
     "call_flow": CallFlow,
     "voicemail": Voicemail,
     "ring_group": RingGroup,

@@ -14,6 +14,7 @@ PREFIXES = {
     "time_schedule": "sch",
     "queue": "q",
     "agent_queue_assignment": "aqa",
+    "in_queue_option": "opt",
     "call_flow": "flow",
     "voicemail": "vm",
     "ring_group": "rg",

@@ -37,6 +37,7 @@ SECTIONS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "routes": ("outbound_route", ("name",)),
     "flows": ("call_flow", ("name",)),
     "extensions": ("extension", ("digits",)),
+    "in_queue_options": ("in_queue_option", ("queue_id", "digit")),
     "numbers": ("did", ("e164",)),
     "limits": ("call_limit", ("name",)),
     "webhooks": ("webhook", ("url",)),
@@ -47,7 +48,7 @@ _MADE_WITH_IT = {"webhook": {"secret_ref": "made when the row is"}}
 """Members that a row has to have and that no file gives."""
 _MANAGED: dict[Kind, tuple[str, ...]] = {"call_flow": ("version",)}
 """Members that count up by themselves once the row is made."""
-_IN_CLEAR = ("password", "ha1", "ha1b", "ha1_sha256", "secret")
+_IN_CLEAR = ("password", "ha1", "ha1b", "ha1_sha256", "secret", "webhook_secret")
 
 
 class Wish(NamedTuple):
@@ -202,7 +203,8 @@ def _is_kept(name: str, wish: Wish, row: DictRow, vault: Vault) -> bool:
             login = {**body, **wish.members}
             return known == digest.credential(login["auth_username"], login["realm"], value)
         return known is not None and getattr(known, name) == value
-    ref = body.get("secret_ref") or body.get("auth_secret_ref")
+    refs = (body.get(member) for member in ("secret_ref", "auth_secret_ref", "webhook_secret_ref"))
+    ref = next((ref for ref in refs if ref), None)
     return ref is not None and vault.get(ref) == value.encode()
 
 

@@ -29,6 +29,7 @@ from gateways.webhooks.signature import can_sign, new_secret
 from projections import directory
 
 C = TypeVar("C", bound=Command)
+_UNFIT = "is not whsec_ and the base64 of 24 to 64 bytes"
 
 
 class Written(NamedTuple):
@@ -122,6 +123,8 @@ class Provisioner:
                 return await self._trunk(account_id, members), {}
             case "call_flow":
                 return await self._flow(account_id, members), {}
+            case "in_queue_option":
+                return await self._option(account_id, members), {}
             case "webhook":
                 return await self._webhook(account_id, members, before)
             case "api_key":
@@ -182,6 +185,17 @@ class Provisioner:
             sealed.append(node)
         return {**members, "nodes": sealed}
 
+    async def _option(self, account_id: AccountId, members: dict[str, Any]) -> dict[str, Any]:
+        members.pop("webhook_secret_ref", None)
+        secret = members.pop("webhook_secret", None)
+        if secret is None:
+            return members
+        _must_be_text("/webhook_secret", secret)
+        if not can_sign(secret):
+            raise Invalid("the option is not valid", [Fault("/webhook_secret", _UNFIT)])
+        ref = await asyncio.to_thread(self._vault.put, account_id, secret.encode())
+        return {**members, "webhook_secret_ref": ref}
+
     async def _webhook(
         self, account_id: AccountId, members: dict[str, Any], before: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, str]]:
@@ -193,8 +207,7 @@ class Provisioner:
         secret = members.pop("secret", None) or new_secret()
         _must_be_text("/secret", secret)
         if not can_sign(secret):
-            detail = "is not whsec_ and the base64 of 24 to 64 bytes"
-            raise Invalid("the webhook is not valid", [Fault("/secret", detail)])
+            raise Invalid("the webhook is not valid", [Fault("/secret", _UNFIT)])
         ref = await asyncio.to_thread(self._vault.put, account_id, secret.encode())
         return {**members, "secret_ref": ref}, {"secret": secret}
 

@@ -15,6 +15,7 @@ from events.resources import (
     Deleted,
     Did,
     Extension,
+    InQueueOption,
     OutboundRoute,
     SipDevice,
     SipTrunk,
@@ -45,6 +46,18 @@ def test_the_rows_of_a_kind_come_with_their_ids() -> None:
     assert list(directory.rows_of(rows, SipUser)) == [("us_1", SipUser(username="1001"))]
 
 
+def test_the_options_of_a_queue_come_in_the_order_of_their_digits() -> None:
+    def option(id: str, queue: str, digit: str) -> Fact:
+        members = {"queue_id": queue, "digit": digit, "action": "hangup"}
+        return created("in_queue_option", id, **members)
+
+    rows = (option("opt_1", "q_1", "9"), option("opt_2", "q_1", "0"), option("opt_3", "q_2", "1"))
+    state = account(*rows, deleted("in_queue_option", "opt_3")).state.directory
+    found = [(id, body.digit) for id, body in directory.options_of(state, "q_1")]
+    assert found == [("opt_2", "0"), ("opt_1", "9")]
+    assert directory.options_of(state, "q_2") == directory.options_of(state, "q_3") == []
+
+
 @pytest.mark.parametrize(
     ("facts", "version"),
     [
@@ -64,12 +77,16 @@ _USERS = st.builds(SipUser, username=_NAMES)
 _DEVICES = st.builds(
     SipDevice, user_id=_IDS, auth_username=_NAMES, realm=st.sampled_from(["a.example", "b.example"])
 )
+_OPTIONS = st.builds(
+    InQueueOption, queue_id=_IDS, digit=st.sampled_from("12#"), action=st.just("hangup")
+)
 _BODIES = st.one_of(
     st.tuples(st.just("account"), st.builds(Account, name=_NAMES)),
     st.tuples(st.just("sip_user"), _USERS),
     st.tuples(st.just("sip_device"), _DEVICES),
     st.tuples(st.just("did"), st.builds(Did, e164=_NAMES)),
     st.tuples(st.just("extension"), st.builds(Extension, digits=_NAMES)),
+    st.tuples(st.just("in_queue_option"), _OPTIONS),
     st.tuples(st.just("sip_trunk"), st.builds(SipTrunk, name=_NAMES)),
     st.tuples(st.just("outbound_route"), st.builds(OutboundRoute, name=_NAMES)),
 )
@@ -77,6 +94,7 @@ _BODIES = st.one_of(
 
 def _sorted(state: Directory) -> Directory:
     """Without the order of the devices of a user, which nobody reads, and without empty lists."""
+    state.options = {queue: digits for queue, digits in state.options.items() if digits}
     state.devices_of = {user: sorted(ids) for user, ids in state.devices_of.items() if ids}
     return state
 
@@ -99,6 +117,8 @@ class Rows(RuleBasedStateMachine):
                 owner = self.state.dids.get(body.e164)
             case Extension():
                 owner = self.state.extensions.get(body.digits)
+            case InQueueOption():
+                owner = self.state.options.get(body.queue_id, {}).get(body.digit)
             case _:
                 owner = None
         return owner in (None, id)

@@ -32,6 +32,7 @@ MAKE: dict[str, dict[str, Any]] = {
     "ring_group": {"name": "Shop"},
     "queue": {"name": "Sales"},
     "agent_queue_assignment": {"queue_id": "q_1", "user_id": "us_1"},
+    "in_queue_option": {"queue_id": "q_1", "digit": "1", "action": "callback"},
 }
 """Kind of row with pointers → members that make one."""
 TARGETS_OF = [
@@ -56,6 +57,7 @@ def test_every_kind_with_route_targets_is_looked_at_here() -> None:
         "extension",
         "ring_group",
         "queue",
+        "in_queue_option",
     }
 
 

@@ -63,6 +63,16 @@ def test_a_name_within_the_account_is_taken_once(
     first.when(create(kind, "x_2", **members)).then_refused(Conflict, pointer)
 
 
+def test_a_digit_has_one_option_in_a_queue() -> None:
+    queues = (created("queue", "q_1", name="Sales"), created("queue", "q_2", name="Help"))
+    option = {"queue_id": "q_1", "digit": "1", "action": "callback"}
+    first = account(*queues, created("in_queue_option", "opt_1", **option))
+    first.when(create("in_queue_option", "opt_2", **option)).then_refused(Conflict, "/digit")
+    first.when(create("in_queue_option", "opt_2", **{**option, "queue_id": "q_2"})).then_given()
+    two = first.when(create("in_queue_option", "opt_2", **{**option, "digit": "2"})).then_given()
+    two.when(change("in_queue_option", "opt_2", digit="1")).then_refused(Conflict, "/digit")
+
+
 # Change
 
 

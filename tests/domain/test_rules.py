@@ -24,6 +24,7 @@ MAKE: dict[str, dict[str, Any]] = {
     "time_schedule": {"name": "Hours", "rules": [{"kind": "weekly", "dow": 1}]},
     "queue": {"name": "Support"},
     "agent_queue_assignment": {"queue_id": "q_1", "user_id": "us_1"},
+    "in_queue_option": {"queue_id": "q_1", "digit": "1", "action": "callback"},
     "call_flow": {
         "name": "Main",
         "start": "a",
@@ -164,6 +165,13 @@ def test_spaces_around_text_are_dropped() -> None:
         ("queue", "max_wait_sec", 90_000),
         ("queue", "moh_mode", "live"),
         ("agent_queue_assignment", "mode", "forced"),
+        ("in_queue_option", "digit", "12"),
+        ("in_queue_option", "digit", "a"),
+        ("in_queue_option", "digit", ""),
+        ("in_queue_option", "action", "sing"),
+        ("in_queue_option", "dest_kind", "nowhere"),
+        ("in_queue_option", "webhook_url", "ftp://hooks.example"),
+        ("in_queue_option", "stay_in_queue", 2),
         ("call_flow", "version", 0),
         ("call_flow", "start", ""),
         ("voicemail", "quota_mb", -1),
@@ -264,6 +272,15 @@ def test_whatever_is_sent_is_a_row_or_a_refusal_that_names_a_member(data: st.Dat
 def test_a_rule_of_a_schedule_says_when(rule: dict[str, Any]) -> None:
     (pointer,) = _faults("time_schedule", rules=[rule])
     assert pointer.startswith("/rules/0")
+
+
+@pytest.mark.parametrize(
+    ("action", "pointer"), [("route", "/dest_kind"), ("webhook", "/webhook_url")]
+)
+def test_an_option_says_what_its_action_needs(action: str, pointer: str) -> None:
+    assert _faults("in_queue_option", action=action) == [pointer]
+    needed = {"/dest_kind": {"dest_kind": "hangup"}, "/webhook_url": {"webhook_url": "http://a/"}}
+    assert _checked("in_queue_option", action=action, **needed[pointer]).action == action
 
 
 @pytest.mark.parametrize("member", [{}, {"user_id": "us_1", "device_id": "dev_1"}])

@@ -111,6 +111,7 @@ from events.resources import (
     Extension,
     FlowEdge,
     FlowNode,
+    InQueueOption,
     NameClaimed,
     NameReleased,
     OutboundRoute,
@@ -266,6 +267,9 @@ _ROWS: dict[str, Resource] = {
     "outbound_route": OutboundRoute(trunk_ids=("tr_1", "tr_2")),
     "time_schedule": TimeSchedule(name="Hours", rules=(ScheduleRule(kind="weekly", dow=1),)),
     "queue": Queue(name="Support"),
+    "in_queue_option": InQueueOption(
+        queue_id="q_1", digit="#", action="webhook", webhook_url="https://hooks.example/in"
+    ),
     "agent_queue_assignment": AgentQueueAssignment(queue_id="q_1", user_id="us_1"),
     "call_flow": CallFlow(
         name="Main",

@@ -6,6 +6,7 @@ import pytest
 from jsonschema import Draft4Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
+from gateways.ids import new_id
 from tests.support.system import System, new_call_id
 from tests.v1.test_dnc import upload
 from tests.v1.test_rows import Api
@@ -76,7 +77,11 @@ def test_what_the_service_answers_is_what_the_document_says(
     hook = api.post("/v1/webhooks", {"url": "https://hooks.example/"}).json()["id"]
     limit = {"scope_kind": "account", "period_sec": 60, "max_count": 5}
     imported = upload(api, "+14155550100\n").json()
+    queue = {"id": new_id("q"), "name": "Support"}
+    option = {"id": new_id("opt"), "queue_id": queue["id"], "digit": "1", "action": "callback"}
+    system.apply({**account, "queues": [queue], "in_queue_options": [option]})
     account = {**account, "dnc": [imported], "limits": [api.post("/v1/limits", limit).json()]}
+    account |= {"in-queue-options": [option]}
     values: dict[str, Any] = {"call_id": call_id, "number": 1}
     checked = 0
     for method, path, operation in operations(document):

@@ -1,11 +1,13 @@
 """Configuration over /v1: create, read, list, change, delete, each checked (spec 02, spec 07)."""
 
 import random
+from base64 import b64encode
 from typing import Any
 
 import httpx
 import pytest
 
+from gateways.ids import new_id
 from tests.support.system import System, acme, new_call_id
 
 
@@ -280,3 +282,50 @@ def test_a_number_stays_what_it_is_when_something_else_is_changed(system: System
     short = api.post("/v1/numbers", {"e164": f"+49{e164[3:9]}"}).json()
     changed = api.patch(f"/v1/numbers/{short['id']}", {"label": "Front desk"})
     assert changed.json()["e164"] == short["e164"]
+
+
+def test_the_options_of_a_queue_are_made_found_and_their_secret_is_kept(
+    system: System, api: Api, account: dict[str, Any]
+) -> None:
+    queue, digits = new_id("q"), {"queue_id": "", "digit": "1", "action": "callback"}
+    system.apply({**account, "queues": [{"id": queue, "name": "Support"}]})
+    digits["queue_id"] = queue
+    path = "/v1/in-queue-options"
+    assert pointers(api.post(path, {**digits, "queue_id": new_id("q")})) == ["/queue_id"]
+    assert pointers(api.post(path, {**digits, "action": "route"})) == ["/dest_kind"]
+    webhook = {**digits, "action": "webhook", "webhook_url": "https://hooks.example/"}
+    assert pointers(api.post(path, {**webhook, "webhook_secret": "guess"})) == ["/webhook_secret"]
+    secret = f"whsec_{b64encode(b'0' * 32).decode()}"
+    made = api.post(path, {**webhook, "webhook_secret": secret})
+    assert made.status_code == 201, made.text
+    assert made.json()["id"].startswith("opt_")
+    assert not {"webhook_secret", "webhook_secret_ref"} & made.json().keys()
+    assert pointers(api.post(path, digits), 409) == ["/digit"]
+    assert api.get(path, queue_id=queue, digit="1").json()["rows"] == [made.json()]
+
+
+def test_the_options_of_a_queue_stand_in_a_file(
+    system: System, api: Api, account: dict[str, Any]
+) -> None:
+    queue = new_id("q")
+    options = [
+        {"queue_id": queue, "digit": "#", "action": "route", "dest_kind": "hangup"},
+        {
+            "queue_id": queue,
+            "digit": "2",
+            "action": "webhook",
+            "webhook_url": "https://hooks.example/",
+            "label": "Tell",
+            "webhook_secret": f"whsec_{b64encode(b'1' * 32).decode()}",
+        },
+    ]
+    document = {**account, "queues": [{"id": queue, "name": "Support"}]}
+    assert len(system.apply({**document, "in_queue_options": options})) == 3
+    assert system.apply({**document, "in_queue_options": options}) == {}
+    options[0]["label"] = "Good bye"
+    assert len(system.apply({**document, "in_queue_options": options})) == 1
+    shown = api.get("/v1/in-queue-options").json()["rows"]
+    assert sorted((row["digit"], row["label"]) for row in shown) == [
+        ("#", "Good bye"),
+        ("2", "Tell"),
+    ]

@@ -69,6 +69,15 @@ COLLECTIONS = (
         "/limits", "limit", "call_limit", "limits", filters=("scope_kind", "scope_id", "direction")
     ),
     Collection(
+        "/in-queue-options",
+        "option",
+        "in_queue_option",
+        "queues",
+        hidden=("webhook_secret_ref",),
+        write_only={"webhook_secret": "whsec_ and base64; signs the requests of a webhook option."},
+        filters=("queue_id", "digit", "action"),
+    ),
+    Collection(
         "/flows",
         "flow",
         "call_flow",
