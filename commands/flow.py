@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from commands.acd import floor_deadlines
 from commands.message import CallIdField, Command, Line, Outcome, Printable
 from commands.world import World
 from domain.call import CallSession
@@ -50,15 +51,14 @@ class StepFlow(Command):
 def start_flow(command: StartFlow, world: World) -> Outcome:
     (call,) = world.calls([command.call_id])
     told = session.start(call, _context(command, call, world), command.flow_id, command.vars)
-    return _outcome(command.call_id, told)
+    return _outcome(command, told)
 
 
 def step_flow(command: StepFlow, world: World) -> Outcome:
     (call,) = world.calls([command.call_id])
     answer = Answer(command.outcome, command.data)
-    return _outcome(
-        command.call_id, session.step(call, _context(command, call, world), answer, command.seq)
-    )
+    told = session.step(call, _context(command, call, world), answer, command.seq)
+    return _outcome(command, told)
 
 
 def _context(command: Command, call: CallSession, world: World) -> Context:
@@ -70,6 +70,7 @@ def _context(command: Command, call: CallSession, world: World) -> Context:
         call_id=call.call_id,
         from_number=first.from_number if first else "",
         to_number=first.to_number if first else "",
+        node_id=call.hops[-1].node_id if call.hops else None,
         turns=world.turns(command.account_id),
     )
 
@@ -83,8 +84,12 @@ def _office(command: Command, world: World) -> Office:
     return office
 
 
-def _outcome(call_id: str, told: Told) -> Outcome:
-    return Outcome(told.facts, {"callId": call_id, "seq": told.seq, **wired(told.command)})
+def _outcome(command: StartFlow | StepFlow, told: Told) -> Outcome:
+    reply = {"callId": command.call_id, "seq": told.seq, **wired(told.command)}
+    if told.look_at is not None:
+        reply["lookAt"] = told.look_at  # for the gateway, which takes it out
+    wake = floor_deadlines(command.account_id, told.floor)
+    return Outcome([*told.facts, *told.floor], reply, wake)
 
 
 def wired(command: FlowCommand) -> dict[str, Any]:
@@ -121,6 +126,7 @@ def simulate_flow(command: SimulateFlow, world: World) -> Outcome:
         call_id=simulation.CALL_ID,
         from_number=command.from_number,
         to_number=command.to_number,
+        is_what_if=True,
     )
     found = simulation.run(
         context,

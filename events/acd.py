@@ -7,7 +7,7 @@ how many talk follows from who joined, was reserved and left.
 
 from enum import StrEnum
 
-from events.base import CallId, Fact, Millis, StreamName
+from events.base import CallId, Fact, Millis, StreamName, Value
 
 
 class DeferredEvent(StrEnum):
@@ -101,6 +101,17 @@ class AgentWrappedUp(AgentFact):
     """The time after a call is over: by its deadline, or because the agent said so."""
 
 
+class Callback(Value):
+    """Somebody who waits without a telephone in his hand: he is called when an agent is free."""
+
+    number: str
+    """E.164 without the plus."""
+    node_id: str | None = None
+    """The edge node that had his call, and is to make the new one."""
+    asked_in: CallId
+    """The call in which he asked for it."""
+
+
 class CallerQueued(AcdFact):
     """A caller waits; `at` is his place in the line for as long as he waits."""
 
@@ -110,6 +121,19 @@ class CallerQueued(AcdFact):
     """Higher is first."""
     give_up_at: Millis | None = None
     """When the wait ends with a timeout."""
+    since: Millis | None = None
+    """His place in the line, if he has kept it from an earlier wait."""
+    callback: Callback | None = None
+    """The call does not exist yet."""
+
+
+class CallerTold(AcdFact):
+    """A waiting caller was told his position."""
+
+    call_id: CallId
+    queue_id: str
+    position: int
+    """1: next."""
 
 
 class CallerLeft(AcdFact):
@@ -135,6 +159,8 @@ class AgentReserved(LeaseFact):
     expires_at: Millis
     next_ring_at: Millis | None = None
     """When another agent is to be rung beside this one (ring_progressively)."""
+    callback: Callback | None = None
+    """Whom an edge node has to call once the agent has answered."""
 
 
 class LeaseConfirmed(LeaseFact):

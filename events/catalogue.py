@@ -35,6 +35,7 @@ CATALOGUE: dict[str, type[Fact]] = {
     "acd.agent_call_over.v1": acd.AgentCallOver,
     "acd.agent_wrapped_up.v1": acd.AgentWrappedUp,
     "acd.caller_queued.v1": acd.CallerQueued,
+    "acd.caller_told.v1": acd.CallerTold,
     "acd.caller_left.v1": acd.CallerLeft,
     "acd.agent_reserved.v1": acd.AgentReserved,
     "acd.lease_confirmed.v1": acd.LeaseConfirmed,

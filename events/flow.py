@@ -59,17 +59,64 @@ class Leg(_Wired):
     trunk_id: str | None = None
     auth_username: str | None = None
     auth_secret_ref: str | None = None
+    lease_id: str | None = None
+    """The reservation that the agent behind this leg has: his answer has to be confirmed."""
+    epoch: int | None = None
+    confirm_url: str | None = None
+    """Path to ask when the leg is answered: 200 bridges it to the caller, 409 drops it."""
+    claim_url: str | None = None
+    """The same where several agents ring and the first gets the caller (ring_all)."""
+    accept_url: str | None = None
+    """Played to the agent, who has to press 1 before his answer counts."""
+    whisper_url: str | None = None
+    """Played to the agent before he is bridged."""
 
 
 class Dial(_Wired):
     command: Literal["dial"] = "dial"
     legs: tuple[Leg, ...]
+    """Of a caller in a queue: those that are to be rung beside the ones that ring already."""
     strategy: str
     """``parallel``: every leg after its delay. ``failover``: the next when one has failed."""
     caller_id: str
     timeout_ms: int
     record: int = 0
     ring_group_id: str | None = None
+    queue_id: str | None = None
+    moh_url: str | None = None
+    moh_stream: str | None = None
+    poll_ms: int | None = None
+    """Pause between two polls meanwhile; None: there is nothing to ask for."""
+
+
+class Announcement(_Wired):
+    urls: tuple[str, ...]
+    tts: Speech | None = None
+
+
+class Enqueue(_Wired):
+    """Hold music, and a poll after each pause: the answer says who is to be dialled."""
+
+    command: Literal["enqueue"] = "enqueue"
+    queue_id: str
+    position: int
+    """1: next."""
+    ewt_sec: int
+    moh_url: str | None = None
+    moh_stream: str | None = None
+    """Name of a stream that all callers of the account share."""
+    announce: Announcement | None = None
+    """Played once, over the music."""
+    digits: str = ""
+    """What the caller may press while he waits."""
+    poll_ms: int
+
+
+class Noop(_Wired):
+    """Go on as you are, and ask again. Never stored."""
+
+    command: Literal["noop"] = "noop"
+    retry_ms: int
 
 
 class Record(_Wired):
@@ -112,7 +159,7 @@ class Request(_Wired):
 
 
 FlowCommand = Annotated[
-    Play | Gather | Dial | Record | JoinConference | Hangup | Request,
+    Play | Gather | Dial | Enqueue | Record | JoinConference | Hangup | Noop | Request,
     Field(discriminator="command"),
 ]
 
@@ -128,6 +175,8 @@ class Frame(Value):
     stage: int = 0
     failures: int = 0
     timeouts: int = 0
+    leases: tuple[str, ...] = ()
+    """The reservations whose legs the engine has been given."""
 
 
 class Visited(NamedTuple):

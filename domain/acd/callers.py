@@ -5,6 +5,7 @@ long as he waits, whoever misses him.
 """
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import NamedTuple
 
 from domain.acd import desk as desks
@@ -15,10 +16,12 @@ from domain.acd.floor import Caller, FloorFact, Lease, Status
 from domain.acd.leases import end_conversation
 from domain.directory import body_of
 from domain.routing import Office
-from events.acd import CallerQueued, Departure
+from events.acd import Callback, CallerQueued, CallerTold, Departure
 from events.base import CallId, Millis
 from events.resources import Queue
 
+CALLBACK_PATIENCE = 24 * 3_600_000
+"""Milliseconds for which somebody waits to be called back."""
 EXITS = {
     "closed": "closed_dest",
     "full": "queue_full_dest",
@@ -115,19 +118,43 @@ def join(
     is_open: bool = True,
     priority: int | None = None,
 ) -> tuple[Place, list[FloorFact]]:
+    desk = at_desk(office, now)
+    place = enter(desk, call_id, queue_id, is_open=is_open, priority=priority)
+    return place, desk.facts
+
+
+def poll(office: Office, call_id: CallId, now: Millis) -> tuple[Place, list[FloorFact]]:
+    desk = at_desk(office, now)
+    place = look(desk, call_id)
+    return place, desk.facts
+
+
+def leave(office: Office, call_id: CallId, departure: Departure, now: Millis) -> list[FloorFact]:
+    desk = at_desk(office, now)
+    step_out(desk, call_id, departure)
+    return desk.facts
+
+
+def enter(
+    desk: Desk,
+    call_id: CallId,
+    queue_id: str,
+    *,
+    is_open: bool = True,
+    priority: int | None = None,
+) -> Place:
     """Into the queue, if its gates let the caller in. A caller of this queue keeps his place; one
     who waits in another queue leaves that one."""
-    desk = at_desk(office, now)
     known = desk.floor.callers.get(call_id)
     if call_id in desk.floor.talks or (known and known.queue_id == queue_id):
-        return place_of(desk, call_id), []
-    queue = body_of(office.directory, queue_id, Queue)
+        return place_of(desk, call_id)
+    queue = body_of(desk.directory, queue_id, Queue)
     refused = "no_agents" if queue is None else _refused(desk, queue_id, queue, priority, is_open)
     if queue is None or refused is not None:
-        return TurnedAway(refused or "no_agents"), []
+        return TurnedAway(refused or "no_agents")
     if known:
         desks.depart(desk, known, Departure.ROUTED)
-    limit = Millis(now + queue.max_wait_sec * 1000) if queue.max_wait_sec else None
+    limit = Millis(desk.now + queue.max_wait_sec * 1000) if queue.max_wait_sec else None
     desk.add(
         CallerQueued(
             **desk.about,
@@ -138,23 +165,86 @@ def join(
         )
     )
     dispatch(desk)
-    return place_of(desk, call_id), desk.facts
+    return place_of(desk, call_id)
 
 
-def poll(office: Office, call_id: CallId, now: Millis) -> tuple[Place, list[FloorFact]]:
+def look(desk: Desk, call_id: CallId) -> Place:
     """Where the caller stands. Gives him an agent whom a change of the configuration has freed."""
-    desk = at_desk(office, now)
     dispatch(desk)
-    return place_of(desk, call_id), desk.facts
+    return place_of(desk, call_id)
 
 
-def leave(office: Office, call_id: CallId, departure: Departure, now: Millis) -> list[FloorFact]:
+def step_out(desk: Desk, call_id: CallId, departure: Departure) -> None:
     """Out of the queue without an agent; nothing for who does not wait."""
-    desk = at_desk(office, now)
     if caller := desk.floor.callers.get(call_id):
         desks.depart(desk, caller, departure)
         dispatch(desk)
-    return desk.facts
+
+
+def request_callback(
+    desk: Desk, call_id: CallId, queue_id: str, number: str, node_id: str | None
+) -> CallId:
+    """Be called when an agent is free; who waits in this queue keeps his place. The id of the call
+    that will be made; asked once more in the same call, it is the same one."""
+    new_id, known = callback_id(call_id), desk.floor.callers.get(call_id)
+    if new_id in desk.floor.callers or new_id in desk.floor.talks:
+        return new_id
+    queue, since = desks.queue_of(desk, queue_id), None
+    priority = queue.priority
+    if known and known.queue_id == queue_id:
+        since, priority = known.queued_at, known.priority
+    if known:
+        desks.depart(desk, known, Departure.CALLBACK)
+    desk.add(
+        CallerQueued(
+            **desk.about,
+            call_id=new_id,
+            queue_id=queue_id,
+            priority=priority,
+            give_up_at=Millis(desk.now + CALLBACK_PATIENCE),
+            since=since,
+            callback=Callback(number=number, node_id=node_id, asked_in=call_id),
+        )
+    )
+    dispatch(desk)
+    return new_id
+
+
+def callback_id(call_id: CallId) -> CallId:
+    """Of the call that is made because of this one."""
+    return CallId(f"cb-{sha256(call_id.encode()).hexdigest()[:32]}")
+
+
+def go_away(desk: Desk, call_id: CallId) -> None:
+    """On to something else: out of the queue, and away from the agent."""
+    if caller := desk.floor.callers.get(call_id):
+        desks.depart(desk, caller, Departure.ROUTED)
+    end_conversation(desk, call_id)
+    dispatch(desk)
+
+
+def tell_position(desk: Desk, call_id: CallId, position: int) -> bool:
+    """Whether the caller is to be told his position now: for the first time after
+    `announce_first_sec`, then at every `announce_interval_sec`, if it has changed (spec 05)."""
+    caller = desk.floor.callers[call_id]
+    due = next_telling(desk, caller, None if caller.told is None else caller.told[1])
+    if due is None or due > desk.now or (caller.told and caller.told[0] == position):
+        return False
+    desk.add(CallerTold(**desk.about, call_id=call_id, queue_id=caller.queue_id, position=position))
+    return True
+
+
+def next_telling(desk: Desk, caller: Caller, after: Millis | None) -> Millis | None:
+    """The first moment after `after` (None: from the beginning) at which the caller may be told
+    his position; None: never."""
+    queue = desks.queue_of(desk, caller.queue_id)
+    if not queue.announce_position:
+        return None
+    first = Millis(caller.queued_at + queue.announce_first_sec * 1000)
+    if after is None or after < first:
+        return first
+    every = queue.announce_interval_sec * 1000
+    return Millis(first + ((after - first) // every + 1) * every) if every else None
 
 
 def end_call(office: Office, call_id: CallId, now: Millis) -> list[FloorFact]:

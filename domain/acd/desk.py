@@ -45,6 +45,10 @@ class Desk:
         evolve(self.floor, fact)
         self.facts.append(fact)
 
+    def aside(self) -> "Desk":
+        """The same, to play on with and forget."""
+        return Desk(self.account_id, self.directory, floors.copy_of(self.floor), self.now)
+
     @property
     def about(self) -> dict[str, Any]:
         """The members of every fact."""
@@ -170,6 +174,7 @@ def _reserve(desk: Desk, caller: Caller, found: list[Candidate]) -> None:
             queue_id=caller.queue_id,
             expires_at=Millis(desk.now + ring_ms),
             next_ring_at=Millis(step) if queue.strategy == RING_PROGRESSIVELY else None,
+            callback=caller.callback,
         )
     )
 

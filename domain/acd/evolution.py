@@ -31,6 +31,7 @@ from events.acd import (
     AgentWrappedUp,
     CallerLeft,
     CallerQueued,
+    CallerTold,
     ConversationEnded,
     LeaseConfirmed,
     LeaseFact,
@@ -68,8 +69,16 @@ def evolve(state: Floor, fact: FloorFact | PresenceFact) -> Floor:
         case CallerQueued():
             state.departed.pop(fact.call_id, None)
             state.callers[fact.call_id] = Caller(
-                fact.call_id, fact.queue_id, fact.priority, fact.at, fact.give_up_at
+                fact.call_id,
+                fact.queue_id,
+                fact.priority,
+                fact.at if fact.since is None else fact.since,
+                fact.give_up_at,
+                callback=fact.callback,
             )
+        case CallerTold():
+            if caller := state.callers.get(fact.call_id):
+                state.callers[fact.call_id] = caller._replace(told=(fact.position, fact.at))
         case CallerLeft():
             state.callers.pop(fact.call_id, None)
             _forget_old(state.departed, fact.at)

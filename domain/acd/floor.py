@@ -21,8 +21,10 @@ from events.acd import (
     AgentPaused,
     AgentReserved,
     AgentWrappedUp,
+    Callback,
     CallerLeft,
     CallerQueued,
+    CallerTold,
     ConversationEnded,
     DeferredEvent,
     Departure,
@@ -44,6 +46,7 @@ FloorFact = (
     | AgentCallOver
     | AgentWrappedUp
     | CallerQueued
+    | CallerTold
     | CallerLeft
     | AgentReserved
     | LeaseConfirmed
@@ -150,6 +153,9 @@ class Caller(NamedTuple):
     missed: Mapping[str, int] = {}
     """Agent → how often he has missed this caller."""
     next_ring_at: Millis | None = None
+    told: tuple[int, Millis] | None = None
+    """The position that he was told last, and when."""
+    callback: Callback | None = None
 
 
 class Past(NamedTuple):

@@ -4,6 +4,7 @@ A reservation ends once. Confirmed twice it is confirmed once; after its end, or
 epoch, it confirms nothing.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from domain.acd import desk as desks
@@ -58,11 +59,16 @@ def release(
     """The agent did not take the caller, who keeps his place and is given to the next one."""
     desk = at_desk(office, now)
     lease = desk.floor.leases.get(lease_id)
-    if lease is None or lease.epoch != epoch:
-        return []
-    desks.let_go(desk, lease, reason)
-    dispatch(desk)
+    if lease is not None and lease.epoch == epoch:
+        give_back(desk, [lease], reason)
     return desk.facts
+
+
+def give_back(desk: Desk, ended: Iterable[Lease], reason: LeaseEnd) -> None:
+    """These reservations came to nothing."""
+    for lease in ended:
+        desks.let_go(desk, lease, reason)
+    dispatch(desk)
 
 
 def hang_up(office: Office, call_id: CallId, now: Millis) -> list[FloorFact]:

@@ -11,12 +11,29 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from domain.acd import callers
+from domain.acd.floor import FloorFact
 from domain.flow import targets, template
 from domain.flow.graph import Graph
-from domain.flow.node import DEFAULT, Answer, Context, Done, Enter, Leave, Next, Visit, Wait
+from domain.flow.node import (
+    DEFAULT,
+    POLL,
+    POLL_MS,
+    Answer,
+    Center,
+    Context,
+    Done,
+    Enter,
+    Leave,
+    Next,
+    Stay,
+    Visit,
+    Wait,
+)
 from domain.flow.nodes import KINDS
 from domain.flow.run import trim
-from events.flow import FlowCommand, Frame, Hangup, Play, Request, Visited
+from events.base import Millis
+from events.flow import FlowCommand, Frame, Hangup, Noop, Play, Request, Visited
 from events.resources import FlowNode
 
 MAX_NODES = 100
@@ -32,12 +49,17 @@ class Stepped(NamedTuple):
     """What a step makes of a call. `stored` and `kept` are what facts may hold: no secrets."""
 
     command: FlowCommand
+    """`Noop`: the call stays where it is, and there is nothing to record of it."""
     stored: FlowCommand
     kept: dict[str, str]
     """The variables that were set."""
     path: tuple[Visited, ...]
     frames: tuple[Frame, ...]
     hides_answer: bool
+    floor: list[FloorFact]
+    """What has happened in the contact center by this step."""
+    look_at: Millis | None = None
+    """When a call that stays will have to be told something new even if nothing happens."""
 
 
 @dataclass(slots=True)
@@ -46,6 +68,9 @@ class _Walk:
     frames: list[Frame]
     variables: dict[str, str]
     seq: int
+    center: Center
+    is_over: bool
+    """Nobody is on the line: only what needs no caller is done."""
     secrets: set[str] = field(default_factory=set)
     changed: dict[str, str] = field(default_factory=dict)
     path: list[Visited] = field(default_factory=list)
@@ -59,24 +84,51 @@ def advance(
     variables: Mapping[str, str],
     answer: Answer | None,
     seq: int,
+    *,
+    is_over: bool = False,
 ) -> Stepped:
     """Go on from where the call stands. `answer` None: it has just arrived there.
 
-    `seq`: the number that the next command will have.
+    `seq`: the number that the next command will have. `is_over`: the call has ended, and what is
+    left of its flow needs no caller.
     """
-    walk = _Walk(context, list(frames), dict(variables), seq)
-    if answer is not None and answer.outcome == "hangup":
+    is_hangup = answer is not None and answer.outcome == "hangup"
+    center = Center(context.office, context.now)
+    walk = _Walk(context, list(frames), dict(variables), seq, center, is_over or is_hangup)
+    if answer is not None and is_hangup and not _attends(walk):
         return _hung_up(walk, frames, answer)
     for _ in range(MAX_NODES):
         if (stepped := _pass_node(walk, answer)) is not None:
-            return stepped
+            return _settled(walk, stepped)
         answer = None
-    return _give_up(walk, f"more than {MAX_NODES} nodes without a command")
+    return _settled(walk, _give_up(walk, f"more than {MAX_NODES} nodes without a command"))
 
 
 def give_up(context: Context, frames: tuple[Frame, ...], why: str) -> Stepped:
     """End a flow that cannot go on."""
-    return _give_up(_Walk(context, list(frames), {}, 0), why)
+    center = Center(context.office, context.now)
+    return _give_up(_Walk(context, list(frames), {}, 0, center, is_over=False), why)
+
+
+def _settled(walk: _Walk, stepped: Stepped) -> Stepped:
+    """A call that has gone on holds no place in a queue and no agent."""
+    if walk.frames and _attends(walk):
+        return stepped
+    seen, call_id = walk.center.seen, walk.context.call_id
+    floor = walk.context.office.presence.floor if seen is None else seen.floor
+    if call_id in floor.callers or call_id in floor.talks:
+        callers.go_away(walk.center.desk, call_id)
+        return stepped._replace(floor=walk.center.facts)
+    return stepped
+
+
+def _attends(walk: _Walk) -> bool:
+    """Whether the node where the call waits wants to know of polls and of the hanging up."""
+    frame = walk.frames[-1] if walk.frames else None
+    graph = frame and targets.graph_of(walk.context, frame.flow_id, frame.flow_version)
+    node = graph.nodes.get(frame.node_id) if graph and frame else None
+    kind = KINDS.get(str(node.data.get("kind"))) if node else None
+    return kind is not None and kind.data.attends
 
 
 def _hung_up(walk: _Walk, frames: tuple[Frame, ...], answer: Answer) -> Stepped:
@@ -109,9 +161,16 @@ def _pass_node(walk: _Walk, answer: Answer | None) -> Stepped | None:
         walk.hides_answer = True
         return _give_up(walk, f"more than {MAX_EFFORT} comparisons in one step")
     visit = _visit(walk, graph, node, answer)
+    if answer is not None and answer.outcome == POLL and not data.attends:
+        return _stay(walk, Stay())
+    aside = _masked(visit) if walk.secrets else None
     found = kind.run(data, visit)
+    if isinstance(found, Stay):
+        return _stay(walk, found)
     if isinstance(found, Wait):
-        masked = kind.run(data, _masked(visit)) if walk.secrets else found
+        if walk.is_over and not isinstance(found.command, Request):
+            return _ended(walk, node, visit)
+        masked = kind.run(data, aside) if aside is not None else found
         return _wait(walk, node, masked, found, visit)
     _take_over(walk, visit)
     return _go_on(walk, graph, node, found, visit.note)
@@ -120,7 +179,15 @@ def _pass_node(walk: _Walk, answer: Answer | None) -> Stepped | None:
 def _visit(walk: _Walk, graph: Graph, node: FlowNode, answer: Answer | None) -> Visit:
     handles = frozenset(graph.edges.get(node.id, ()))
     return Visit(
-        walk.context, walk.frames[-1], handles, answer, walk.variables, walk.secrets, walk.seq
+        walk.context,
+        walk.frames[-1],
+        handles,
+        answer,
+        walk.variables,
+        walk.secrets,
+        walk.seq,
+        walk.center,
+        walk.is_over,
     )
 
 
@@ -135,7 +202,21 @@ def _masked(visit: Visit) -> Visit:
         seen,
         set(visit.secrets),
         visit.seq,
+        visit.center.aside(),
+        visit.is_over,
     )
+
+
+def _stay(walk: _Walk, found: Stay) -> Stepped:
+    return _stepped(walk, Noop(retry_ms=POLL_MS))._replace(look_at=found.look_at)
+
+
+def _ended(walk: _Walk, node: FlowNode, visit: Visit) -> Stepped:
+    """The rest of the flow needs a caller, and there is none."""
+    _take_over(walk, visit)
+    _note(walk, node, "", "nobody is on the line")
+    walk.frames = []
+    return _stepped(walk, Hangup())
 
 
 def _wait(walk: _Walk, node: FlowNode, masked: Next, found: Wait, visit: Visit) -> Stepped:
@@ -143,7 +224,12 @@ def _wait(walk: _Walk, node: FlowNode, masked: Next, found: Wait, visit: Visit) 
     if not isinstance(masked, Wait):
         return _give_up(walk, f"{node.id} cannot do with a secret")
     walk.frames[-1] = walk.frames[-1].model_copy(
-        update={"stage": found.stage, "failures": found.failures, "timeouts": found.timeouts}
+        update={
+            "stage": found.stage,
+            "failures": found.failures,
+            "timeouts": found.timeouts,
+            "leases": found.leases,
+        }
     )
     _take_over(walk, visit)
     _note(walk, node, "", visit.note)
@@ -235,6 +321,9 @@ def _leave(walk: _Walk, target: Leave) -> Stepped | None:
 def _give_up(walk: _Walk, why: str, outcome: str = "") -> Stepped:
     """The error prompt; whatever comes of it, the call is hung up then."""
     walk.path.append(Visited("", "error", "error", why))
+    if walk.is_over:
+        walk.frames = []
+        return _stepped(walk, Hangup())
     walk.frames = [_fresh(walk.frames[0], "")]
     account = walk.context.account
     prompt = ERROR_PROMPTS.get(outcome, "goodbye")
@@ -269,4 +358,5 @@ def _stepped(walk: _Walk, command: FlowCommand, stored: FlowCommand | None = Non
         tuple(walk.path),
         tuple(walk.frames),
         walk.hides_answer,
+        walk.center.facts,
     )

@@ -12,6 +12,8 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from domain.acd.desk import Desk, at_desk
+from domain.acd.floor import FloorFact
 from domain.directory import Directory
 from domain.flow import template
 from domain.routing import Office, Platform
@@ -36,6 +38,10 @@ Flag = Annotated[
 ]
 
 DEFAULT = "default"
+POLL = "poll"
+"""An engine asks whether there is something new."""
+POLL_MS = 100
+"""Pause of an engine between two polls; the answer to a poll itself may take its time."""
 
 
 class NodeData(BaseModel):
@@ -49,6 +55,8 @@ class NodeData(BaseModel):
     outcomes: ClassVar[tuple[str, ...]] = (DEFAULT,)
     waits: ClassVar[bool] = True
     """Whether the caller hears, does or waits for something here."""
+    attends: ClassVar[bool] = False
+    """Whether the node wants to know of polls and of the caller's hanging up."""
     pointers: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Member → kind of the row that it names."""
 
@@ -88,6 +96,11 @@ def leave_to(kind: str | None, id: str | None) -> Leave | None:
     return Leave(kind, id) if kind else None
 
 
+def over() -> Leave:
+    """To the end of the call."""
+    return Leave("hangup", None)
+
+
 class Done(NamedTuple):
     """The node is passed."""
 
@@ -105,6 +118,14 @@ class Wait(NamedTuple):
     stage: int = 0
     failures: int = 0
     timeouts: int = 0
+    leases: tuple[str, ...] = ()
+
+
+class Stay(NamedTuple):
+    """Nothing new: the engine goes on with what it was told."""
+
+    look_at: Millis | None = None
+    """When there will be something new even if nothing happens."""
 
 
 class Enter(NamedTuple):
@@ -113,7 +134,7 @@ class Enter(NamedTuple):
     flow_id: str
 
 
-Next = Done | Wait | Leave | Enter
+Next = Done | Wait | Stay | Leave | Enter
 
 
 class Prompt(NamedTuple):
@@ -133,6 +154,10 @@ class Context:
     to_number: str
     turns: Mapping[str, int] = field(default_factory=dict)
     """Ring group → how many calls it was given before."""
+    node_id: str | None = None
+    """The edge node that has the call."""
+    is_what_if: bool = False
+    """Whether nothing is recorded: nobody is put into a queue then."""
 
     @property
     def directory(self) -> Directory:
@@ -141,6 +166,29 @@ class Context:
     @property
     def account(self) -> Account:
         return self.directory.account or Account(name="")
+
+
+@dataclass(slots=True)
+class Center:
+    """The contact center as a step sees it. Most steps never look."""
+
+    office: Office
+    now: Millis
+    seen: Desk | None = None
+
+    @property
+    def desk(self) -> Desk:
+        if self.seen is None:
+            self.seen = at_desk(self.office, self.now)
+        return self.seen
+
+    @property
+    def facts(self) -> list[FloorFact]:
+        return [] if self.seen is None else self.seen.facts
+
+    def aside(self) -> "Center":
+        """To play on with, and forget."""
+        return Center(self.office, self.now, self.seen and self.seen.aside())
 
 
 @dataclass(slots=True)
@@ -157,6 +205,10 @@ class Visit:
     """Variables that must not be stored as they are."""
     seq: int
     """Number of the command that comes of this step."""
+    center: Center
+    """The contact center, as earlier nodes of this step have left it."""
+    is_over: bool = False
+    """Whether the caller has hung up."""
     changed: dict[str, str] = field(default_factory=dict)
     note: str = ""
     hides_answer: bool = False

@@ -28,6 +28,8 @@ class FlowRun(NamedTuple):
     variables: Mapping[str, str]
     commands: Mapping[int, FlowCommand]
     """The last ones, by number."""
+    is_over: bool = False
+    """Whether the caller has hung up; what is left of the flow needs no caller."""
 
 
 def evolved(run: FlowRun | None, fact: FlowStepped) -> FlowRun:
@@ -52,6 +54,7 @@ def evolved(run: FlowRun | None, fact: FlowStepped) -> FlowRun:
         frames=fact.frames,
         variables=variables,
         commands=commands,
+        is_over=run.is_over or fact.reported == "hangup",
     )
 
 

@@ -7,14 +7,16 @@ and gets command 4 again, without anything happening, when it reports the outcom
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from domain.acd.floor import FloorFact
 from domain.call import CallSession
 from domain.errors import Conflict, Gone, NotFound
 from domain.flow import interpreter, targets, template
 from domain.flow.interpreter import Stepped
 from domain.flow.node import Answer, Context
 from domain.flow.run import REMEMBERED, FlowRun
+from events.base import Millis
 from events.call import FlowStepped, RunFlow
-from events.flow import FlowCommand, Frame, Request
+from events.flow import FlowCommand, Frame, Noop, Request
 
 MAX_COMMANDS = 5_000
 """Commands of one call; then it is hung up."""
@@ -26,15 +28,20 @@ class Told(NamedTuple):
     seq: int
     command: FlowCommand
     facts: list[FlowStepped]
+    floor: list[FloorFact]
+    """Facts of the contact center."""
+    look_at: Millis | None = None
+    """When to ask again even if nothing happens (a `Noop`)."""
 
 
 def start(session: CallSession, context: Context, flow_id: str, given: Mapping[str, str]) -> Told:
     """The first command of a flow. Refuses a call that is unknown (NotFound) or over (Gone)."""
-    _must_be_open(session, context)
+    _must_be_owned(session, context)
+    _must_be_open(session)
     hop, run = len(session.hops), session.flow
     if run is not None and (run.flow_id, run.hop) == (flow_id, hop):
         seq = run.first if run.first in run.commands else run.seq
-        return Told(seq, run.commands[seq], [])
+        return Told(seq, run.commands[seq], [], [])
     directed = _directed(session, flow_id)
     variables = _kept({**(directed.vars if directed else {}), **given})
     frame = _begin(context, flow_id, directed.flow_version if directed else None)
@@ -47,19 +54,27 @@ def start(session: CallSession, context: Context, flow_id: str, given: Mapping[s
 def step(session: CallSession, context: Context, answer: Answer, seq: int | None) -> Told:
     """The command after the one with number `seq` (None: the last). Refuses as `start` does, a
     flow that is over (Gone), and a number that was never given, or too long ago (Conflict)."""
-    _must_be_open(session, context)
+    _must_be_owned(session, context)
     run = session.flow
     if run is None:
+        _must_be_open(session)
         raise NotFound(f"no flow runs in call {session.call_id}")
+    last = run.commands[run.seq]
+    if answer.outcome != "hangup" and not isinstance(last, Request):
+        _must_be_open(session)
     if seq is not None and seq != run.seq:
         return _again(run, seq)
     if not run.frames:
         raise Gone(f"the flow of call {session.call_id} is over")
-    last = run.commands[run.seq]
     if isinstance(last, Request) and answer.outcome not in ("ok", "error", "hangup"):
-        return Told(run.seq, last, [])  # an engine asks again while a gateway is at it
+        return Told(run.seq, last, [], [])  # an engine asks again while a gateway is at it
     answer = Answer(answer.outcome, _kept(answer.data))
-    stepped = interpreter.advance(context, run.frames, run.variables, answer, run.seq + 1)
+    over = session.outcome is not None or run.is_over
+    stepped = interpreter.advance(
+        context, run.frames, run.variables, answer, run.seq + 1, is_over=over
+    )
+    if isinstance(stepped.command, Noop):
+        return Told(run.seq, stepped.command, [], stepped.floor, stepped.look_at)
     if why := _is_endless(run, stepped):
         stepped = interpreter.give_up(context, run.frames, why)
     outcome, data = _recorded(answer, stepped)
@@ -75,9 +90,12 @@ def _begin(context: Context, flow_id: str, version: int | None) -> Frame:
     raise NotFound(f"no published flow {flow_id}")
 
 
-def _must_be_open(session: CallSession, context: Context) -> None:
+def _must_be_owned(session: CallSession, context: Context) -> None:
     if session.account_id != context.office.account_id:
         raise NotFound(f"no call {session.call_id}")
+
+
+def _must_be_open(session: CallSession) -> None:
     if session.outcome is not None:
         raise Gone(f"call {session.call_id} is over")
 
@@ -94,7 +112,7 @@ def _again(run: FlowRun, seq: int) -> Told:
     known = run.commands.get(seq + 1)
     if known is None:
         raise Conflict(f"command {seq} is not the last one, {run.seq}")
-    return Told(seq + 1, known, [])
+    return Told(seq + 1, known, [], [])
 
 
 def _kept(data: Mapping[str, str]) -> dict[str, str]:
@@ -143,4 +161,4 @@ def _told(
         command=stepped.stored,
         frames=stepped.frames,
     )
-    return Told(seq, stepped.command, [fact])
+    return Told(seq, stepped.command, [fact], stepped.floor)

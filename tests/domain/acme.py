@@ -10,6 +10,7 @@ from domain.dnc import DncList
 from domain.presence import ContactKey, Presence
 from domain.resources import Author
 from domain.routing import Office, Platform, RouteRequest
+from events.acd import AcdFact
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import CallRouted, Direction, Directive, Reject
 from events.capacity import ChannelsReleased, ChannelsTaken, Hold, LimitExceeded, TollFraudSuspected
@@ -152,6 +153,8 @@ class Acme:
             match fact:
                 case ChannelsTaken() | ChannelsReleased() | LimitExceeded() | TollFraudSuspected():
                     capacity.evolve(self.capacity, fact)
+                case AcdFact():
+                    presence.evolve(self.presence, fact)  # type: ignore[arg-type]
                 case _:
                     call.evolve(self.sessions[CallId(fact.stream[5:])], fact)  # type: ignore[arg-type]
 

@@ -12,7 +12,6 @@ from domain.acd.callers import Place
 from domain.acd.floor import Agent, Bucket, Floor, FloorFact, Lease, State, bucket
 from domain.acd.leases import Verdict
 from domain.capacity import Capacity
-from domain.presence import Presence
 from domain.routing import Office
 from events.acd import Departure, LeaseEnd
 from events.base import CallId, Fact, Millis
@@ -29,7 +28,7 @@ class Center:
 
     def __init__(self, now: Millis = NOW) -> None:
         self.rows = Acme(now=now)
-        self.presence = Presence()
+        self.presence = self.rows.presence
         self.now = now
         self.facts: list[Fact] = []
 

@@ -669,7 +669,7 @@ def test_a_group_has_hours() -> None:
     ("queue", "outcome", "note"),
     [
         ({}, "no_agents", "nobody is logged in"),
-        ({"max_queued": 0}, "full", "max_queued is 0"),
+        ({"max_queued": 0}, "full", "as many wait as may"),
         ({"schedule_id": "sch_1"}, "no_agents", "out_of_hours"),
     ],
 )
@@ -709,7 +709,7 @@ def test_a_queue_that_leads_nowhere_says_so(max_queued: int | None, prompt: str)
     assert isinstance(flow.step("done"), Hangup)
 
 
-def test_nobody_calls_back_yet() -> None:
+def test_a_fixed_number_calls_nobody_back() -> None:
     flow = through(node("c", "callback", number="+12025550199"), SAY, "c -failed> bye")
     assert _said(flow.start()) == "Bye"
 

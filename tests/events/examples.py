@@ -17,6 +17,7 @@ from events.acd import (
     AgentWrappedUp,
     CallerLeft,
     CallerQueued,
+    CallerTold,
     ConversationEnded,
     DeferredEvent,
     Departure,
@@ -392,6 +393,7 @@ EXAMPLES: list[Fact] = [
     AgentCallOver(**_ABOUT_AGENT, call_id=_CALL),
     AgentWrappedUp(**_ABOUT_AGENT),
     CallerQueued(**_ABOUT_CALL, queue_id="q_1", priority=5, give_up_at=Millis(_NOW + 600_000)),
+    CallerTold(**_ABOUT_CALL, queue_id="q_1", position=2),
     CallerLeft(**_ABOUT_CALL, queue_id="q_1", queued_at=_NOW, departure=Departure.TIMEOUT),
     AgentReserved(
         **_ABOUT_LEASE, expires_at=Millis(_NOW + 20_000), next_ring_at=Millis(_NOW + 5_000)

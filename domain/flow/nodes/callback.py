@@ -1,10 +1,14 @@
-"""callback: call the caller back. There is nobody to do so yet, and the flow is told."""
+"""callback: be called back by the agents of a queue, when one is free."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from domain.acd.callers import request_callback
+from domain.directory import body_of
 from domain.flow.node import Done, Id, Next, NodeData, Variable, Visit
+from domain.numbers import normalise
+from events.resources import Queue
 
 
 class Callback(NodeData):
@@ -24,5 +28,18 @@ class Callback(NodeData):
 
 
 def run(node: Callback, visit: Visit) -> Next:
-    visit.note = "no agent can be booked"
-    return Done("failed")
+    if node.queueId is None:
+        visit.note = "nobody is free at a fixed number"
+        return Done("failed")
+    context = visit.context
+    wanted = visit.variables.get(node.numberVariable or "", context.from_number)
+    number = normalise(wanted, context.account.country)
+    if number is None or body_of(context.directory, node.queueId, Queue) is None:
+        visit.note = f"{wanted or 'an unknown caller'} cannot be called back"
+        return Done("failed")
+    if context.is_what_if:
+        return Done("scheduled")
+    desk = visit.center.desk
+    request_callback(desk, context.call_id, node.queueId, number, context.node_id)
+    visit.note = f"{number} waits in {node.queueId}"
+    return Done("scheduled")

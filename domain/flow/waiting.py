@@ -1,0 +1,93 @@
+"""What an engine is told of a caller who waits in a queue: whom to ring, what to play meanwhile."""
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from domain import prompts
+from domain.acd.callers import Waiting
+from domain.acd.floor import Lease
+from domain.acd.strategies import RING_ALL
+from domain.directory import options_of
+from domain.flow import legs
+from domain.flow.node import POLL_MS, Prompt, Visit
+from events.flow import Announcement, Dial, Enqueue, Leg
+from events.resources import Queue
+
+
+def hold(
+    visit: Visit,
+    queue_id: str,
+    queue: Queue,
+    place: Waiting,
+    *,
+    is_first: bool = False,
+    says: bool = False,
+) -> Enqueue:
+    """Music. At first with what the caller may press; with `says`, his position."""
+    options = options_of(visit.context.directory, queue_id)
+    url, stream = moh_of(visit, queue)
+    prompt = Prompt(())
+    if says:
+        language = queue.language or visit.context.account.language
+        text = prompts.position_text(language, place.position)
+        prompt = visit.prompt(None, text, language=language) if text else prompt
+    elif is_first:
+        recorded = [option.prompt_media_id for _, option in options if option.prompt_media_id]
+        prompt = Prompt(tuple(url for id in recorded for url in visit.prompt(id, None).urls))
+    return Enqueue(
+        queue_id=queue_id,
+        position=place.position,
+        ewt_sec=place.ewt_sec,
+        moh_url=url,
+        moh_stream=stream,
+        announce=Announcement(urls=prompt.urls, tts=prompt.tts) if prompt.urls else None,
+        digits="".join(option.digit for _, option in options),
+        poll_ms=POLL_MS,
+    )
+
+
+def ring(visit: Visit, queue_id: str, queue: Queue, found: tuple[Leg, ...]) -> Dial:
+    url, stream = moh_of(visit, queue)
+    return Dial(
+        legs=found,
+        strategy="parallel",
+        caller_id=visit.context.from_number,
+        timeout_ms=max(leg.timeout_ms for leg in found),
+        record=queue.recording,
+        queue_id=queue_id,
+        moh_url=url,
+        moh_stream=stream,
+        poll_ms=POLL_MS,
+    )
+
+
+def legs_of(visit: Visit, queue_id: str, queue: Queue, leases: Iterable[Lease]) -> tuple[Leg, ...]:
+    """The agents' devices, for as long as the agents are reserved."""
+    return tuple(leg for lease in leases for leg in _legs(visit, queue, lease))
+
+
+def moh_of(visit: Visit, queue: Queue) -> tuple[str | None, str | None]:
+    """A file that the caller hears from its beginning, or the name of a stream that all callers of
+    the account share."""
+    if queue.moh_mode == "file" and queue.moh_media_id:
+        return visit.prompt(queue.moh_media_id, None).urls[0], None
+    return None, f"moh-{visit.context.office.account_id}"
+
+
+def _legs(visit: Visit, queue: Queue, lease: Lease) -> Iterable[Leg]:
+    context = visit.context
+    account, call = quote(context.office.account_id, safe=""), quote(lease.call_id, safe="")
+    remaining_ms = max(1_000, lease.until - context.now)
+    claim = f"/agent/claim/{account}/{quote(lease.agent_id, safe='')}/{call}"
+    whisper = visit.prompt(queue.whisper_media_id, None).urls
+    given = {
+        "timeout_ms": remaining_ms,
+        "lease_id": lease.lease_id,
+        "epoch": lease.epoch,
+        "confirm_url": f"/agent/confirm/{account}/{quote(lease.lease_id, safe='')}/{lease.epoch}",
+        "claim_url": claim if queue.strategy == RING_ALL else None,
+        "accept_url": visit.system_prompt("confirm-accept") if queue.confirm_accept else None,
+        "whisper_url": whisper[0] if whisper else None,
+    }
+    for leg in legs.of_user_at_once(context, lease.agent_id, remaining_ms // 1000):
+        yield leg.model_copy(update=given)
