@@ -28,15 +28,33 @@ from domain.acd.leases import Verdict
 from domain.directory import body_of
 from domain.errors import Conflict, Fault, Invalid, NotFound
 from domain.routing import Office
-from events.acd import Departure, LeaseEnd
-from events.base import AccountId, Fact
+from events.acd import AgentReserved, CallerLeft, CallerQueued, Departure, LeaseEnd, LeaseReleased
+from events.base import AccountId, CallId, Fact, Millis
 from events.resources import Queue, SipUser
+
+SILENCE = Millis(90_000)
+"""Milliseconds without a poll after which the engine of a waiting caller counts as gone: nobody
+is to ring for somebody who is not there. Engines poll every 25 seconds."""
 
 
 def floor_deadlines(account_id: AccountId, facts: Iterable[Fact]) -> list[Deadline]:
     """When to look at the floor again because of these facts."""
-    dues = sorted(set(deadlines.dues_of(facts)))
-    return [Deadline(due, account_id, None, is_floor=True) for due in dues]
+    facts = list(facts)
+    dues = set(deadlines.dues_of(facts))
+    dues |= {Millis(f.at + SILENCE) for f in facts if isinstance(f, CallerQueued)}
+    return [Deadline(due, account_id, None, is_floor=True) for due in sorted(dues)]
+
+
+Moved = dict[AccountId, set[CallId]]
+"""The callers for whom something has changed that their engine should ask for."""
+
+
+def moved_by(facts: Iterable[Fact]) -> Moved:
+    found: Moved = {}
+    for fact in facts:
+        if isinstance(fact, AgentReserved | LeaseReleased | CallerLeft):
+            found.setdefault(fact.account_id, set()).add(fact.call_id)
+    return found
 
 
 def _outcome(command: Command, facts: Sequence[FloorFact], reply: dict[str, Any]) -> Outcome:
@@ -274,6 +292,7 @@ class PollQueue(Command):
 
 
 def poll_queue(command: PollQueue, world: World) -> Outcome:
+    world.hear_of(command.account_id, command.call_id)
     place, facts = callers.poll(_office(command, world), command.call_id, world.now)
     return _outcome(command, facts, shown_place(place))
 
@@ -320,8 +339,16 @@ def meet_deadlines(command: MeetDeadlines, world: World) -> Outcome:
     """Looks again at the next due time, whatever brought it here: after a take-over one look at
     each account is enough."""
     office, now = world.office(command.account_id), world.now
-    facts = deadlines.meet(office, now)
+    heard = {
+        caller.call_id: max(caller.queued_at, world.heard_of(command.account_id, caller.call_id))
+        for caller in office.presence.floor.callers.values()
+        if caller.callback is None
+    }
+    silent = {id for id, at in heard.items() if at <= now - SILENCE}
+    facts = deadlines.meet(office, now, silent)
+    looks = [Millis(at + SILENCE) for id, at in heard.items() if id not in silent]
     following = floors.next_due(desks.at_desk(office, now, facts).floor, now)
-    if following is None:
+    due = min([*looks, *([following] if following else [])], default=None)
+    if due is None:
         return Outcome(facts, {})
-    return Outcome(facts, {}, [Deadline(following, command.account_id, None, is_floor=True)])
+    return Outcome(facts, {}, [Deadline(due, command.account_id, None, is_floor=True)])

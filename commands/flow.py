@@ -51,6 +51,7 @@ class StepFlow(Command):
 def start_flow(command: StartFlow, world: World) -> Outcome:
     (call,) = world.calls([command.call_id])
     told = session.start(call, _context(command, call, world), command.flow_id, command.vars)
+    world.hear_of(command.account_id, command.call_id)
     return _outcome(command, told)
 
 
@@ -58,6 +59,7 @@ def step_flow(command: StepFlow, world: World) -> Outcome:
     (call,) = world.calls([command.call_id])
     answer = Answer(command.outcome, command.data)
     told = session.step(call, _context(command, call, world), answer, command.seq)
+    world.hear_of(command.account_id, command.call_id)
     return _outcome(command, told)
 
 

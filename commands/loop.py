@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from commands.acd import MeetDeadlines
+from commands.acd import MeetDeadlines, Moved, moved_by
 from commands.call import GiveUpIdleCall
 from commands.catalogue import CATALOGUE, DEADLINES
 from commands.message import Command, Handler, Outcome
@@ -104,13 +104,17 @@ class Loop:
         on_fenced: Callable[[Iterable[int]], None],
         on_store_down: Callable[[], None],
         observe: Callable[[int, float], None] = lambda size, seconds: None,
+        on_moved: Callable[[Moved], Awaitable[None]] | None = None,
     ) -> None:
+        """`on_moved` is told, after the replies, of the callers for whom something has changed."""
+
         self._store = store
         self._world = world
         self._clock = clock
         self._on_fenced = on_fenced
         self._on_store_down = on_store_down
         self._observe = observe
+        self._on_moved = on_moved
         self._queue: list[Pending] = []
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
@@ -238,6 +242,8 @@ class Loop:
                 return
         await self._give(decided)
         if facts:
+            if self._on_moved and (moved := moved_by(numbered.fact for numbered in facts)):
+                await self._on_moved(moved)
             await self._save_snapshots(decided)
 
     async def _again(self, batch: list[Pending], reason: Exception, attempts: int) -> None:

@@ -130,6 +130,7 @@ class World:
         self.now = Millis(0)
         """The time at which the current command is decided."""
         self._accounts: Bounded[AccountId, AccountStates] = Bounded(max_accounts)
+        self._heard: Bounded[tuple[AccountId, CallId], Millis] = Bounded(max_calls)
         self._calls: Bounded[StreamName, Held[CallSession]] = Bounded(max_calls)
         self._claims: Bounded[StreamName, Held[Claim]] = Bounded(max_calls)
         self._bans: dict[StreamName, Held[BanList]] = {}
@@ -157,6 +158,15 @@ class World:
         """Ring group → how many calls it was given since the account was loaded. Not more than a
         hint whose turn it is: after a take-over a round begins again."""
         return self.account(account_id).turns
+
+    def hear_of(self, account_id: AccountId, call_id: CallId) -> None:
+        """An engine has asked for the call: it is there. A memory, not a fact."""
+        self._heard[account_id, call_id] = self.now
+
+    def heard_of(self, account_id: AccountId, call_id: CallId) -> Millis:
+        """When an engine has asked for the call last, as far as this worker can know."""
+        since = Millis(self.account(account_id).ledger.since_sec * 1000)
+        return max(since, self._heard.get((account_id, call_id), since))
 
     def new_call(self, call_id: CallId) -> CallSession:
         """The session of a call that is most likely new."""
@@ -330,6 +340,7 @@ class World:
         """Drop everything: ownership was lost, or the store was away."""
         self._accounts.clear()
         self._calls.clear()
+        self._heard.clear()
         self._claims.clear()
         self._bans.clear()
         self._dnc.clear()
@@ -341,6 +352,7 @@ class World:
         """Keep the caches within their bounds; called between batches."""
         self._accounts.trim()
         self._calls.trim()
+        self._heard.trim()
         self._claims.trim()
         self._webhooks.trim()
         while len(self._dnc) > 1 and self._dnc_numbers() > self._max_dnc_numbers:

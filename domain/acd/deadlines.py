@@ -1,6 +1,6 @@
 """What ends by itself: reservations, waits, wrap-ups, and the next ring of ring_progressively."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from domain.acd import desk as desks
 from domain.acd.desk import Desk, at_desk, dispatch
@@ -14,7 +14,7 @@ from events.acd import (
     Departure,
     LeaseEnd,
 )
-from events.base import Fact, Millis
+from events.base import CallId, Fact, Millis
 
 
 def dues_of(facts: Iterable[Fact]) -> Iterator[Millis]:
@@ -33,9 +33,13 @@ def dues_of(facts: Iterable[Fact]) -> Iterator[Millis]:
 # Decisions
 
 
-def meet(office: Office, now: Millis) -> list[FloorFact]:
-    """Everything that is due at `now`; nothing the second time."""
+def meet(office: Office, now: Millis, silent: Container[CallId] = ()) -> list[FloorFact]:
+    """Everything that is due at `now`; nothing the second time. `silent`: callers who are not
+    there any more, for nobody has asked for them for long."""
     desk = at_desk(office, now)
+    for caller in list(desk.floor.callers.values()):
+        if caller.call_id in silent:
+            desks.depart(desk, caller, Departure.ABANDONED)
     for lease in list(desk.floor.leases.values()):
         if lease.until <= now:
             desks.let_go(desk, lease, LeaseEnd.EXPIRED)

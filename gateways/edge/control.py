@@ -28,6 +28,7 @@ from domain.errors import Fault, Gone, Invalid, NotFound, Refusal
 from domain.rules import faults_of
 from events.base import PLATFORM, AccountId, Millis
 from gateways.bus.client import Commander
+from gateways.edge.attention import Attention
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.locator import Locator
@@ -42,6 +43,8 @@ M = TypeVar("M", bound=Command)
 MAX_BATCH = 500
 NO_CALL = 481
 """Call/Transaction Does Not Exist."""
+LOOK_AGAIN = 5.0
+"""Seconds after which a waiting poll asks the owner again even if it has heard nothing."""
 MAX_LOST = 200
 """Lost calls that are ended at a time: their sessions may have to be loaded first."""
 
@@ -56,6 +59,14 @@ class NodeSnapshot(BaseModel):
     ts: Timestamp
 
 
+class Patience(BaseModel):
+    """How long an engine may be kept waiting for the answer to a poll."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
+
+    wait_ms: int = Field(default=25_000, ge=0, le=25_000)
+
+
 class EdgeControl:
     def __init__(
         self,
@@ -63,6 +74,7 @@ class EdgeControl:
         locator: Locator,
         steering: Steering,
         requests: FlowRequests,
+        attention: Attention,
         nonce_secret: str,
         secrets: Opened,
     ) -> None:
@@ -70,6 +82,7 @@ class EdgeControl:
         self._locator = locator
         self._steering = steering
         self._requests = requests
+        self._attention = attention
         self._nonce_secret = nonce_secret
         self._secrets = secrets
 
@@ -180,14 +193,35 @@ class EdgeControl:
         account_id = await self._steering.account_of(command.call_id)
         if account_id is None or command.account_id not in (account_id, PLATFORM):
             raise NotFound(f"no call {command.call_id}")
-        told = (await self._commander.ask(_addressed(command, account_id))).body
+        told = await self._told(account_id, command, read(Patience, body).wait_ms / 1000)
         while told["command"] == "webhook":
             found = await self._requests.outcome(account_id, told)
             step = read(StepFlow, {"callId": command.call_id, "seq": told["seq"], **found})
-            told = (await self._commander.ask(_addressed(step, account_id))).body
+            told = await self._told(account_id, step, 0)
         for leg in told.get("legs", ()):
             await self._reveal(leg, "authSecretRef", "authPassword")
         return told
+
+    async def _told(
+        self, account_id: AccountId, command: StartFlow | StepFlow, patience: float
+    ) -> dict[str, Any]:
+        """The owner's answer. A poll that finds nothing new is held back until there is something
+        (`patience` in seconds)."""
+        asked, clock = _addressed(command, account_id), asyncio.get_running_loop().time
+        until = clock() + patience
+        with self._attention.to(command.call_id) as moved:
+            while True:
+                moved.clear()
+                told = (await self._commander.ask(asked)).body
+                look_at = told.pop("lookAt", None)
+                left = until - clock()
+                if told["command"] != "noop" or left <= 0 or self._attention.is_closing:
+                    return told
+                left = min(left, LOOK_AGAIN)
+                if look_at is not None:
+                    left = min(left, max(0.0, look_at / 1000 - time.time()))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(moved.wait(), left)
 
     # POST /presence/event
 

@@ -113,6 +113,9 @@ def _reported(node: Enqueue, queue: Queue, visit: Visit, outcome: str) -> Next:
     elif outcome in FAILED:
         give_back(desk, _meant(visit), FAILED[outcome])
     place = callers.look(desk, call_id)
+    if outcome == POLL and place == TurnedAway(Departure.ABANDONED):
+        # the engine was silent for long, and is there after all
+        return _arrive(node, queue, visit)
     return _following(node, queue, visit, place, is_poll=outcome == POLL)
 
 
