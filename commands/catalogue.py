@@ -11,6 +11,7 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "call.EndLostCall": (call.EndLostCall, call.end_lost_call),
     "call.StartFlow": (flow.StartFlow, flow.start_flow),
     "call.StepFlow": (flow.StepFlow, flow.step_flow),
+    "call.ShowCallback": (flow.ShowCallback, flow.show_callback),
     "call.SimulateFlow": (flow.SimulateFlow, flow.simulate_flow),
     "presence.VerifyDigest": (presence.VerifyDigest, presence.verify_digest),
     "presence.ReportContact": (presence.ReportContact, presence.report_contact),

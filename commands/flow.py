@@ -8,12 +8,12 @@ from commands.acd import floor_deadlines
 from commands.message import CallIdField, Command, Line, Outcome, Printable
 from commands.world import World
 from domain.call import CallSession
-from domain.flow import session, simulation
+from domain.flow import session, simulation, waiting
 from domain.flow.node import Answer, Context
 from domain.flow.session import Told
 from domain.routing import Office
 from events.base import Millis
-from events.flow import FlowCommand
+from events.flow import FlowCommand, Originate
 
 
 def _text(value: Any) -> Any:
@@ -94,9 +94,34 @@ def _outcome(command: StartFlow | StepFlow, told: Told) -> Outcome:
     return Outcome([*told.facts, *told.floor], reply, wake)
 
 
-def wired(command: FlowCommand) -> dict[str, Any]:
+def wired(command: FlowCommand | Originate) -> dict[str, Any]:
     """A command as engines read it."""
     return command.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class ShowCallback(Command):
+    """What has an edge node to do for this reservation? Nothing (`{}`) when it is over."""
+
+    lease_id: Printable = Field(min_length=1)
+    epoch: int = Field(ge=0, le=2**62)
+
+
+def show_callback(command: ShowCallback, world: World) -> Outcome:
+    office = world.office(command.account_id)
+    lease = office.presence.floor.leases.get(command.lease_id)
+    caller = office.presence.floor.callers.get(lease.call_id) if lease else None
+    if lease is None or lease.epoch != command.epoch or not caller or not caller.callback:
+        return Outcome([], {})
+    context = Context(
+        office=office,
+        platform=world.options.platform,
+        now=world.now,
+        call_id=lease.call_id,
+        from_number="",
+        to_number=caller.callback.number,
+    )
+    told = waiting.originate(context, lease, caller.callback.number)
+    return Outcome([], wired(told) if told else {})
 
 
 class SimulateFlow(Command):

@@ -40,6 +40,7 @@ from gateways.bus.relay import Relay
 from gateways.bus.worker import Worker
 from gateways.dnc import Importer
 from gateways.edge.attention import Attention, tell_moved
+from gateways.edge.callbacks import Callbacks
 from gateways.edge.control import EdgeControl
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
@@ -194,7 +195,8 @@ async def edge(settings: Settings, servers: Servers) -> None:
         locator = Locator(reader)
         nodes = Nodes(client)
         security = Security(commander, reader, nodes)
-        await EdgeOps(client, nodes).start()
+        callbacks = Callbacks(commander, reader)
+        await EdgeOps(client, nodes, callbacks).start()
         opened = vault(settings, reader)
         allowed = networks(settings.webhook_allow_cidrs)
         attention = Attention(client)
@@ -205,6 +207,7 @@ async def edge(settings: Settings, servers: Servers) -> None:
             Steering(reader),
             await stack.enter_async_context(FlowRequests(allowed, opened)),
             attention,
+            callbacks,
             made_secret(settings, "nonce_secret"),
             Opened(opened),
         )

@@ -3,6 +3,7 @@
 from projections.agents import Agents
 from projections.bans import Bans
 from projections.base import Projection
+from projections.callbacks import Callbacks
 from projections.cdr import Cdr
 from projections.channels import Channels
 from projections.directory import Directory
@@ -21,6 +22,7 @@ CATALOGUE: tuple[type[Projection], ...] = (
     Roster,
     Agents,
     Queues,
+    Callbacks,
     Bans,
     Dnc,
 )

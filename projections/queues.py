@@ -91,7 +91,7 @@ def _queued(fact: CallerQueued) -> dict[str, Any]:
     return {
         "call_id": fact.call_id,
         "queue_id": fact.queue_id,
-        "enqueued_at": fact.at,
+        "enqueued_at": fact.at if fact.since is None else fact.since,
         "account_id": fact.account_id,
         "priority": fact.priority,
         "disposition": "offered",

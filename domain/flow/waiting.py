@@ -7,10 +7,10 @@ from domain import prompts
 from domain.acd.callers import Waiting
 from domain.acd.floor import Lease
 from domain.acd.strategies import RING_ALL
-from domain.directory import options_of
+from domain.directory import body_of, options_of
 from domain.flow import legs
-from domain.flow.node import POLL_MS, Prompt, Visit
-from events.flow import Announcement, Dial, Enqueue, Leg
+from domain.flow.node import POLL_MS, Center, Context, Prompt, Visit
+from events.flow import Announcement, Dial, Enqueue, Frame, Leg, Originate
 from events.resources import Queue
 
 
@@ -61,7 +61,7 @@ def ring(visit: Visit, queue_id: str, queue: Queue, found: tuple[Leg, ...]) -> D
     )
 
 
-def legs_of(visit: Visit, queue_id: str, queue: Queue, leases: Iterable[Lease]) -> tuple[Leg, ...]:
+def legs_of(visit: Visit, queue: Queue, leases: Iterable[Lease]) -> tuple[Leg, ...]:
     """The agents' devices, for as long as the agents are reserved."""
     return tuple(leg for lease in leases for leg in _legs(visit, queue, lease))
 
@@ -72,6 +72,29 @@ def moh_of(visit: Visit, queue: Queue) -> tuple[str | None, str | None]:
     if queue.moh_mode == "file" and queue.moh_media_id:
         return visit.prompt(queue.moh_media_id, None).urls[0], None
     return None, f"moh-{visit.context.office.account_id}"
+
+
+def originate(context: Context, lease: Lease, number: str) -> Originate | None:
+    """A call that an edge node makes by itself: first the agent, who confirms his reservation;
+    then, as a call of his device, the number. None: he has no telephone that rings."""
+    center = Center(context.office, context.now)
+    nowhere = Frame(flow_id="", flow_version=0, node_id="")
+    visit = Visit(context, nowhere, frozenset(), None, {}, set(), 0, center)
+    queue = body_of(context.directory, lease.queue_id, Queue) or Queue(name="")
+    found = legs_of(visit, queue, [lease])
+    if not found:
+        return None
+    auth_user, _, realm = str(found[0].aor).removeprefix("sip:").rpartition("@")
+    return Originate(
+        call_id=lease.call_id,
+        account_id=context.office.account_id,
+        queue_id=lease.queue_id,
+        legs=found,
+        number=number,
+        auth_user=auth_user,
+        from_domain=realm,
+        expires_at=lease.until,
+    )
 
 
 def _legs(visit: Visit, queue: Queue, lease: Lease) -> Iterable[Leg]:

@@ -107,7 +107,7 @@ class EdgeBus:
             elif kind == "auth":
                 answer = await self._control.auth(body, node)
             elif kind == "flow":
-                answer = await self._control.flow(body)
+                answer = await self._control.flow(body, node)
             elif kind == "report":
                 answer = await self._security.report(body, node)
             elif kind == "agent":

@@ -9,6 +9,7 @@ from domain.acd import agents, callers, deadlines, leases
 from domain.acd import floor as floors
 from domain.acd.agents import Membership
 from domain.acd.callers import Place
+from domain.acd.desk import at_desk
 from domain.acd.floor import Agent, Bucket, Floor, FloorFact, Lease, State, bucket
 from domain.acd.leases import Verdict
 from domain.capacity import Capacity
@@ -184,6 +185,12 @@ class Center:
     def leave(self, call_id: str, departure: Departure) -> Sequence[Fact]:
         return self.apply(callers.leave(self.office, CallId(call_id), departure, self.now))
 
+    def call_back(self, call_id: str, queue_id: str = "q_1") -> Sequence[Fact]:
+        """The caller wants to be called back."""
+        desk = at_desk(self.office, self.now)
+        callers.request_callback(desk, CallId(call_id), queue_id, "14155551234", "node-1")
+        return self.apply(desk.facts)
+
     def end(self, call_id: str) -> Sequence[Fact]:
         return self.apply(callers.end_call(self.office, CallId(call_id), self.now))
 
@@ -230,6 +237,8 @@ def a_shift(chance: Random, now: Millis = NOW, prefix: str = "", calls: int = 30
                 center.answer(agent)
             elif center.of(agent).offer is not None and chance.random() < 0.3:
                 center.miss(agent)
+        if number % 5 == 4 and center.floor.callers:
+            center.call_back(next(iter(center.floor.callers)))
         for call_id in [*center.floor.talks, *center.floor.callers]:
             if chance.random() < 0.3:
                 center.end(call_id)

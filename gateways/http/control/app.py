@@ -143,7 +143,7 @@ class ControlPlane:
 
     async def _flow(self, request: Request, node: Principal) -> Answer:
         try:
-            return Answer(await self.edge.flow(request.members()))
+            return Answer(await self.edge.flow(request.members(), self._node_id(request, node)))
         except (NotFound, Gone) as refusal:
             body = {**problems.body_of(refusal, request.path), **farewell(refusal)}
             return Answer(body, problems.status_of(refusal).code, problems.MEDIA_TYPE)
@@ -155,7 +155,9 @@ class ControlPlane:
         return request.headers.get("x-node-id") or node.id
 
     async def _report(self, request: Request, node: Principal) -> Answer:
-        return Answer(await self.security.report(request.members(), self._node_id(request, node)))
+        body, node_id = request.members(), self._node_id(request, node)
+        done = await self.security.report(body, node_id)
+        return Answer({**done, "ops": await self.edge.owed(str(body.get("nodeId") or node_id))})
 
     async def _bans(self, request: Request, who: Principal) -> Answer:
         who.require("security")
