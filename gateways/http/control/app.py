@@ -78,34 +78,36 @@ class ControlPlane:
 
     def _for_nodes(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
         async def gated(request: Request) -> Answer:
-            return await handle(request, self._node(request))
+            return await handle(request, await self._node(request))
 
         return gated
 
     def _for_operators(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
         async def gated(request: Request) -> Answer:
-            return await handle(request, self._operator(request))
+            return await handle(request, await self._operator(request))
 
         return gated
 
-    def _node(self, request: Request) -> Principal:
+    async def _node(self, request: Request) -> Principal:
         """A trusted address or a node's token."""
         if principal := self.gate.node(self._address(request)):
             return principal
         token = request.headers.get("x-node-token")
         if token is None:
             raise Unauthenticated("an edge node shows x-node-token or comes from a trusted address")
-        return self._key(token, "node")
+        return await self._key(token, "node")
 
-    def _operator(self, request: Request) -> Principal:
+    async def _operator(self, request: Request) -> Principal:
         """The admin, an API key, or a node. A credential that is shown has to be good."""
         if principal := self.gate.admin(request.headers.get("x-admin-token")):
             return principal
         if key := request.headers.get("x-api-key"):
-            return self._key(key, "sk")
-        return self._node(request)
+            return await self._key(key, "sk")
+        return await self._node(request)
 
-    def _key(self, key: str, kind: str) -> Principal:
+    async def _key(self, key: str, kind: str) -> Principal:
+        if key[:PREFIX_LENGTH] not in self.locator.keys:
+            await self.locator.look_again()  # it may have been made a moment ago
         known = self.locator.keys.get(key[:PREFIX_LENGTH], {})
         candidates = [(id, row.account_id, row.body) for id, row in known.items()]
         principal = match_key(key, candidates, kind)
