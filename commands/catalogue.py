@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from commands import acd, bans, call, capacity, dnc, flow, presence, resources, webhooks
+from commands import (
+    acd,
+    bans,
+    call,
+    capacity,
+    dnc,
+    flow,
+    presence,
+    resources,
+    transfer,
+    webhooks,
+)
 from commands.message import Command, Handler
 
 CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
@@ -13,6 +24,10 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "call.StepFlow": (flow.StepFlow, flow.step_flow),
     "call.ShowCallback": (flow.ShowCallback, flow.show_callback),
     "call.SimulateFlow": (flow.SimulateFlow, flow.simulate_flow),
+    "call.TransferCall": (transfer.TransferCall, transfer.transfer_call),
+    "call.CompleteTransfer": (transfer.CompleteTransfer, transfer.complete_transfer),
+    "call.CancelTransfer": (transfer.CancelTransfer, transfer.cancel_transfer),
+    "call.JoinAll": (transfer.JoinAll, transfer.join_all),
     "presence.VerifyDigest": (presence.VerifyDigest, presence.verify_digest),
     "presence.ReportContact": (presence.ReportContact, presence.report_contact),
     "acd.ControlAgent": (acd.ControlAgent, acd.control_agent),

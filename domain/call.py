@@ -26,6 +26,7 @@ from events.call import (
     Outcome,
     ProxyToUser,
     Reject,
+    TransferRefused,
 )
 
 CallFact = (
@@ -37,6 +38,7 @@ CallFact = (
     | CallRevised
     | CallObserved
     | FlowStepped
+    | TransferRefused
 )
 
 MAX_HOPS = 10
@@ -72,6 +74,8 @@ class CallSession:
     """When the last fact was decided: the call's last sign of life."""
     flow: FlowRun | None = None
     """The flow that was started last."""
+    refused: list[TransferRefused] = field(default_factory=list)
+    """Transfers that were refused."""
     early_reports: list[Report] = field(default_factory=list)
     """Reports that came before the route request."""
 
@@ -313,6 +317,8 @@ def evolve(state: CallSession, fact: CallFact) -> CallSession:
             )
         case FlowStepped():
             state.flow = run.evolved(state.flow, fact)
+        case TransferRefused():
+            state.refused.append(fact)
         case _:
             assert_never(fact)
     return state
