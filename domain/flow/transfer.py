@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from domain.call import CallSession
 from domain.directory import body_of, device_id
-from domain.errors import Conflict
+from domain.errors import Conflict, Fault, Invalid
 from domain.flow import interpreter, recipients, run, session, transfers
 from domain.flow.node import Answer, Context
 from domain.flow.nodes.consult import BACK, CANCEL, COMPLETE, JOIN_ALL, Stage
@@ -73,6 +73,8 @@ def begin(
     flow = _commanded(call, context)
     user_id = recipients.user_of(context.directory, user, "/fromUserId")
     target = recipients.target_of(context.directory, kind, id)
+    if mode == ATTENDED and target.kind == "queue":
+        raise Invalid("there is nobody to talk with", [Fault("/mode", "a queue is taken blind")])
     transfer = Transfer(user_id, target.kind, target.id)
     if _is_so_already(flow, transfer, mode):
         return _again(flow)
@@ -120,8 +122,7 @@ def _consult(call: CallSession, context: Context, flow: FlowRun, transfer: Trans
     frame = _frame(transfer, transfers.CONSULT).model_copy(update={"held": flow.frames})
     told = _sent(call, context, flow, frame, "transfer", ATTENDED)
     if not isinstance(told.command, Dial) or told.command.mode is None:
-        notes = [visited.note for visited in told.facts[0].path if visited.note]
-        why = notes[0] if notes else "does not ring"
+        why = told.facts[0].path[0].note
         raise Conflict(f"{transfer.kind} {transfer.id} cannot be talked with: {why}")
     return told
 

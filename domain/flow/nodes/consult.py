@@ -57,6 +57,7 @@ def _ring(node: Consult, visit: Visit) -> Next:
     """Everything that is no ringing telephone cannot be talked with."""
     found = hand_over.run(node, visit)
     if not isinstance(found, Wait) or not isinstance(found.command, Dial):
+        visit.note = visit.note or "is no telephone"
         return Done("failed")
     dial = found.command.model_copy(update={"mode": "consult", "poll_ms": POLL_MS})
     return found._replace(command=dial, held=visit.frame.held)
