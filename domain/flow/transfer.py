@@ -42,9 +42,10 @@ def state_of(flow: FlowRun) -> str:
     under_way = transfers.of(frame)
     if frame is None:
         return "over"
+    if isinstance(last, JoinConference) and last.flags == BACK:
+        return "cancelled"
     if under_way is None:
-        was_bridged = isinstance(last, JoinConference) and last.flags == BACK
-        return "cancelled" if was_bridged else "forwarded"
+        return "forwarded"
     if frame.node_id == transfers.CONSULT:
         return Stage(frame.stage).name.lower()
     is_queued = under_way.kind == "queue" and frame.node_id == transfers.TARGET
@@ -96,7 +97,7 @@ def complete(call: CallSession, context: Context) -> Told | Refused:
     if transfer and (frame.node_id, frame.stage) == (transfers.CONSULT, Stage.RINGING):
         return _hand_over(call, context, flow, transfer, COMPLETE, "")
     is_handed = transfer is not None and frame.node_id == transfers.HANDED
-    if is_handed or _stage(flow) is Stage.COMPLETED:
+    if (is_handed and state_of(flow) == "dialling") or _stage(flow) is Stage.COMPLETED:
         return _again(flow)
     return _ordered(call, context, flow, COMPLETE, {Stage.CONSULTING, Stage.THREE_WAY})
 
