@@ -89,7 +89,8 @@ class Dial(_Wired):
     caller is on hold. Reported as `answered` as soon as somebody has answered; if the agent hangs
     up meanwhile, as `done` with the data ``party: agent``. Without a mode the caller is dialled
     through: an agent who has him is hung up, the caller hears the music, and `answered` is
-    reported when the conversation is over. A leg that rings already goes on ringing."""
+    reported when the conversation is over. A leg that rings already, or was answered just
+    now, is kept."""
     record: int = 0
     ring_group_id: str | None = None
     queue_id: str | None = None

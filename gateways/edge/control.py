@@ -272,10 +272,8 @@ class EdgeControl:
         named = {"commandId": f"transfer {node_id} {event_id}"} if event_id else {}
         command = read(TRANSFERS[action], {**body, "commandId": None, **named})
         account_id = await self._steering.account_of(command.call_id)
-        allowed = {
-            account_id if one in (None, PLATFORM) else one for one in (owner, command.account_id)
-        }
-        if account_id is None or allowed != {account_id}:
+        is_his = owner in (None, account_id) and command.account_id in (account_id, PLATFORM)
+        if account_id is None or not is_his:
             raise NotFound(f"no call {command.call_id}")
         reply = await self._commander.ask(_addressed(command, account_id))
         if refused := reply.body.get("refused"):

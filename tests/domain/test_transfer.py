@@ -8,14 +8,14 @@ import pytest
 from domain.acd.agents import Membership
 from domain.acd.floor import Bucket, State
 from domain.errors import Conflict, Gone, Invalid, NotFound
-from domain.flow import session, transfer
+from domain.flow import session, transfer, validation
 from domain.flow.node import Answer
 from domain.flow.session import Told
 from domain.flow.transfer import Refused
 from events.base import AccountId, CallId
 from events.call import FlowStepped, TransferRefused
 from events.flow import Dial, Enqueue, FlowCommand, Hangup, JoinConference, Noop, Play
-from tests.domain.flows import InFlow, node, rings
+from tests.domain.flows import InFlow, graph, node, rings
 from tests.domain.test_flow_queue import MUSIC
 from tests.domain.transferring import ALL, BACK, COMPLETED, CONSULTED, Talk
 
@@ -626,3 +626,9 @@ def test_what_was_told_once_is_told_again() -> None:
     assert isinstance(told, Told)
     assert (told.command, told.all_facts) == (first, [])
     assert all(isinstance(fact, FlowStepped) for fact in talk.flow.facts)
+
+
+@pytest.mark.parametrize("kind", ["handOver", "handOverToQueue", "consult"])
+def test_nobody_draws_the_parts_of_a_transfer(kind: str) -> None:
+    flow = graph(node("x", kind, target="user", id="us_dana", timeoutSec=9, fromUserId="us_dana"))
+    assert [fault.pointer for fault in validation.faults(flow)] == ["/nodes/0/data/kind"]

