@@ -51,13 +51,14 @@ class Talk(Caller):
 
 def test_blind_to_a_colleague_the_engine_is_woken_and_the_agent_is_free(shop: Shop) -> None:
     talk = Talk(shop)
+    after = talk.seq + 1
     heard: list[tuple[Any, float]] = []
     poll = threading.Thread(target=lambda: heard.append((talk.poll(20_000), time.monotonic())))
     poll.start()
     time.sleep(0.5)
     asked = time.monotonic()
     given = talk.transfer("user", "1002")
-    assert given == {"ok": 1, "callId": talk.call_id, "seq": talk.seq + 1, "state": "dialling"}
+    assert given == {"ok": 1, "callId": talk.call_id, "seq": after, "state": "dialling"}
     poll.join(10)
     ((told, at),) = heard
     assert told["command"] == "dial"
