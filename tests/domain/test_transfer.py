@@ -123,6 +123,13 @@ def test_an_agent_who_gets_a_call_is_offered_nobody_meanwhile() -> None:
     assert talk.center.offer(talk.erik).call_id == "c2"
 
 
+def test_an_agent_is_himself_wherever_he_forwards_his_calls() -> None:
+    talk = Talk()
+    bob = talk.user("bob")
+    talk.rows.change("sip_user", talk.erik, fwd_always_kind="user", fwd_always_id=bob)
+    assert rung(talk.blind("agent", talk.erik)) == ["erik"]
+
+
 def test_an_agent_who_did_not_answer_is_offered_the_next_caller() -> None:
     talk = Talk()
     talk.blind("agent", talk.erik)
@@ -600,6 +607,14 @@ def test_a_call_without_an_engine_cannot_be_commanded() -> None:
     talk.flow.call_id = CallId("c8")
     with pytest.raises(Conflict, match="no engine to command"):
         talk.ask("user", talk.erik, bob)
+
+
+def test_a_call_that_was_sent_elsewhere_since_has_left_its_engine() -> None:
+    talk = Talk()
+    bob = talk.user("bob")
+    talk.rows.dial("bob", user="bob", call_id="c1")
+    with pytest.raises(Conflict, match="no engine to command"):
+        talk.ask("user", bob)
 
 
 def test_a_call_that_is_over_or_of_another_account_is_not_transferred() -> None:
