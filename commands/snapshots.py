@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 
 from domain import capacity, dnc, presence
-from domain.acd.floor import Floor
+from domain.acd.floor import Floor, Index
 from domain.bans import Allowance, BanList
 from domain.capacity import Admission, Capacity
 from domain.dnc import DncList, Label
@@ -66,7 +66,9 @@ def load_bans(data: bytes) -> BanList:
 
 def dump_presence(state: Presence) -> bytes:
     contacts, removed = list(state.contacts.items()), list(state.removed.items())
-    return _PRESENCE.dump_json((contacts, removed, replace(state.floor, contacts={})))
+    return _PRESENCE.dump_json(
+        (contacts, removed, replace(state.floor, contacts={}, index=Index()))
+    )
 
 
 def load_presence(data: bytes) -> Presence:

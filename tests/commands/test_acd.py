@@ -229,7 +229,7 @@ def test_a_floor_from_a_snapshot_and_what_came_after_is_that_from_all_facts(seed
 def test_a_floor_is_looked_at_in_time_and_not_a_second_later() -> None:
     """Contacts have a grain, reservations have not."""
     timers = Timers()
-    floor = Deadline(Millis(1_001), ACCOUNT, None, is_floor=True)
+    floor = Deadline(Millis(1_001), ACCOUNT, None, "")
     timers.add([floor, floor, Deadline(Millis(1_001), ACCOUNT, None)])
     assert list(timers.due(Millis(1_001))) == [floor]
     assert timers.next_due() == 2_000
