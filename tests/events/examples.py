@@ -111,6 +111,7 @@ from events.resources import (
     Extension,
     FlowEdge,
     FlowNode,
+    Forward,
     InQueueOption,
     NameClaimed,
     NameReleased,
@@ -267,6 +268,7 @@ _ROWS: dict[str, Resource] = {
     "outbound_route": OutboundRoute(trunk_ids=("tr_1", "tr_2")),
     "time_schedule": TimeSchedule(name="Hours", rules=(ScheduleRule(kind="weekly", dow=1),)),
     "queue": Queue(name="Support"),
+    "forward": Forward(name="Night desk", to="sip:desk@night.example"),
     "in_queue_option": InQueueOption(
         queue_id="q_1", digit="#", action="webhook", webhook_url="https://hooks.example/in"
     ),

@@ -32,6 +32,8 @@ OPERATIONS = [
     ("GET", "/v1/dnc/import/x", "dnc"),
     ("GET", "/v1/limits", "limits"),
     ("POST", "/v1/limits", "limits"),
+    ("GET", "/v1/forwards", "numbers"),
+    ("POST", "/v1/forwards", "numbers"),
     ("GET", "/v1/in-queue-options", "queues"),
     ("POST", "/v1/in-queue-options", "queues"),
     ("GET", "/v1/flows", "flows"),
