@@ -103,6 +103,13 @@ def ewt_sec(desk: Desk, queue_id: str, ahead: int) -> int:
     return ahead * aht_ms // max(1, agents) // 1000
 
 
+def ewt_of_next(desk: Desk, queue_id: str) -> int:
+    """Expected wait of somebody who came now, with the priority of the queue."""
+    own = desks.queue_of(desk, queue_id).priority
+    ahead = sum(caller.priority >= own for caller in _in_queue(desk, queue_id))
+    return ewt_sec(desk, queue_id, ahead)
+
+
 # Decisions
 
 

@@ -16,8 +16,8 @@ from gateways.access import PREFIX_LENGTH, Gate, Principal, match_key
 from gateways.addresses import Network, client_address
 from gateways.bus.client import Commander, Reply
 from gateways.edge.control import EdgeControl, farewell, read
+from gateways.http import roster
 from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
-from gateways.http.control import roster
 from gateways.http.traces import trace_answer
 from gateways.locator import Locator
 from gateways.problems import NotImplementedHere, Unauthenticated
