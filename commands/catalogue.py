@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from commands import acd, bans, call, capacity, dnc, flow, presence, resources, webhooks
+from commands import (
+    acd,
+    bans,
+    call,
+    capacity,
+    carrier,
+    dnc,
+    flow,
+    presence,
+    queues,
+    resources,
+    webhooks,
+)
 from commands.message import Command, Handler
 
 CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
@@ -24,7 +36,11 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "acd.PollQueue": (acd.PollQueue, acd.poll_queue),
     "acd.LeaveQueue": (acd.LeaveQueue, acd.leave_queue),
     "acd.HangUpAgent": (acd.HangUpAgent, acd.hang_up_agent),
+    "acd.ShowQueues": (queues.ShowQueues, queues.show_queues),
     "capacity.ResetCapacity": (capacity.ResetCapacity, capacity.reset_capacity),
+    "carrier.AssignNumber": (carrier.AssignNumber, carrier.assign_number),
+    "carrier.PortNumber": (carrier.PortNumber, carrier.port_number),
+    "carrier.ReportMessage": (carrier.ReportMessage, carrier.report_message),
     "webhooks.RequestTest": (webhooks.RequestTest, webhooks.request_test),
     "bans.ReportFailedAuth": (bans.ReportFailedAuth, bans.report_failed_auth),
     "bans.ReportOffence": (bans.ReportOffence, bans.report_offence),

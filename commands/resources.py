@@ -24,6 +24,7 @@ Kind = Literal[
     "queue",
     "agent_queue_assignment",
     "in_queue_option",
+    "forward",
     "call_flow",
     "voicemail",
     "ring_group",

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from commands import snapshots
 from commands.store import History, Numbered, Snapshot
-from domain import bans, call, capacity, directory, dnc, presence, resources
+from domain import bans, call, capacity, carrier, directory, dnc, presence, resources
 from domain.addresses import Ranges
 from domain.bans import BanList
 from domain.call import CallSession
@@ -35,6 +35,7 @@ from events.bans import BansFact
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis, StreamName
 from events.call import CallFact, FlowStepped
 from events.capacity import CapacityFact
+from events.carrier import CarrierFact
 from events.dnc import DncFact
 from events.flow import Dial
 from events.presence import PresenceFact
@@ -140,6 +141,7 @@ class World:
         """Edge node → time of its latest snapshot of bans, which may have made no fact."""
         self._dnc: OrderedDict[StreamName, Held[DncList]] = OrderedDict()
         self._webhooks: Bounded[StreamName, Held[None]] = Bounded(max_calls)
+        self._reports: Bounded[StreamName, Held[CarrierFact | None]] = Bounded(max_calls)
         self._distrusted: set[StreamName] = set()
 
     # What handlers ask for
@@ -223,6 +225,14 @@ class World:
         if self._webhooks.used(stream) is None:
             raise Missing(streams=[stream])
 
+    def report(self, carrier: str, event_id: str) -> CarrierFact | None:
+        """A carrier's report as it was taken; None when it is new."""
+        stream = StreamName(f"carrier-{carrier}/{event_id}")
+        held = self._reports.used(stream)
+        if held is None:
+            raise Missing(streams=[stream])
+        return held.state
+
     def credential(self, account_id: AccountId, ref: str) -> Credential | None:
         known = self.account(account_id).credentials
         if ref not in known:
@@ -257,6 +267,8 @@ class World:
                 return _evolved(self._dnc[stream], dnc.evolve, fact)
             case WebhookTested():
                 return _evolved(self._webhooks[stream], _unchanged, fact)
+            case CarrierFact():
+                return _evolved(self._reports[stream], carrier.evolve, fact)
             case Created() | Changed() | Deleted():
                 rows = self._accounts[fact.account_id].directory
                 version = directory.version_of(rows, fact.id) + 1
@@ -302,6 +314,11 @@ class World:
             self._dnc[stream] = _folded(DncList(), history, snapshots.load_dnc, dnc.evolve)
         elif stream.startswith("webhook-"):
             self._webhooks[stream] = Held(None, len(facts))
+        elif stream.startswith("carrier-"):
+            report = Held[CarrierFact | None](None)
+            for fact in facts:
+                _evolved(report, carrier.evolve, fact)
+            self._reports[stream] = report
         else:
             self._bans[stream] = _folded(BanList(), history, snapshots.load_bans, bans.evolve)
 
@@ -333,6 +350,8 @@ class World:
                 self._dnc.pop(stream, None)
             elif isinstance(fact, WebhookTested):
                 self._webhooks.pop(stream, None)
+            elif isinstance(fact, CarrierFact):
+                self._reports.pop(stream, None)
             else:
                 self._accounts.pop(fact.account_id, None)
 
@@ -346,6 +365,7 @@ class World:
         self._dnc.clear()
         self.heard.clear()
         self._webhooks.clear()
+        self._reports.clear()
         self._distrusted.clear()
 
     def trim(self) -> None:
@@ -355,6 +375,7 @@ class World:
         self._heard.trim()
         self._claims.trim()
         self._webhooks.trim()
+        self._reports.trim()
         while len(self._dnc) > 1 and self._dnc_numbers() > self._max_dnc_numbers:
             self._dnc.popitem(last=False)
 

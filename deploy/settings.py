@@ -5,6 +5,7 @@ Environment (`CALLPLANE_<NAME>`) over `callplane.toml` (lower-case names) over t
 """
 
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from domain.detection import rules_from
 
 PREFIX = "CALLPLANE_"
-SECRETS = frozenset({"admin_token", "secret_key", "nonce_secret"})
+SECRETS = frozenset({"admin_token", "secret_key", "nonce_secret", "carrier_hooks"})
 """Never printed."""
 
 
@@ -29,6 +30,26 @@ def _networks(value: str) -> str:
 
 def _ban_rules(value: str) -> str:
     rules_from(value)
+    return value
+
+
+def carrier_secrets(value: str) -> dict[str, str]:
+    """Carrier → secret, of NAME=SECRET pairs with commas between. May raise ValueError."""
+    found: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        name, equals, secret = part.partition("=")
+        if not equals or not re.fullmatch(r"[a-z0-9_-]{1,32}", name):
+            raise ValueError("is not NAME=SECRET with a name of a-z, 0-9, _ and -")
+        if len(secret) < 16 or not secret.isascii():
+            raise ValueError(f"the secret of {name} is not 16 or more ASCII characters")
+        if name in found:
+            raise ValueError(f"{name} is there twice")
+        found[name] = secret
+    return found
+
+
+def _carrier_hooks(value: str) -> str:
+    carrier_secrets(value)
     return value
 
 
@@ -85,6 +106,9 @@ class Settings(BaseModel):
     """Own detection where it differs from the defaults, as NAME=COUNT/SECONDS:BAN_SECONDS,
     comma-separated: auth_ip=20/60:3600, auth_user=30/600:900, unknown_number=10/60:3600,
     scanner=1/60:86400. A count of 0 turns a rule off."""
+    carrier_hooks: Annotated[str, AfterValidator(_carrier_hooks)] = ""
+    """Carriers whose signed reports are taken at /hooks/carrier/NAME, as NAME=SECRET,
+    comma-separated."""
     webhook_allow_cidrs: Networks = "127.0.0.0/8,::1/128"
     """Private networks that webhooks may go to in spite of the guard (development: loopback)."""
     webhook_retry_sec: float = Field(5.0, gt=0)

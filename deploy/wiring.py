@@ -22,7 +22,7 @@ from nats.aio.client import Client
 
 from commands.loop import Loop
 from commands.world import Options, World
-from deploy.settings import Settings, made_secret
+from deploy.settings import Settings, carrier_secrets, made_secret
 from domain.addresses import Ranges
 from domain.detection import rules_from
 from domain.routing import Platform
@@ -38,6 +38,7 @@ from gateways.bus.nodes import Nodes
 from gateways.bus.ops import EdgeOps
 from gateways.bus.relay import Relay
 from gateways.bus.worker import Worker
+from gateways.carriers import CarrierHooks
 from gateways.dnc import Importer
 from gateways.edge.attention import Attention, tell_moved
 from gateways.edge.callbacks import Callbacks
@@ -221,6 +222,9 @@ async def edge(settings: Settings, servers: Servers) -> None:
             commander=commander,
             locator=locator,
             reader=reader,
+            carriers=CarrierHooks(
+                carrier_secrets(settings.carrier_hooks), commander, locator, reader, time.time
+            ),
             gate=Gate(networks(settings.node_cidrs), settings.admin_token),
             trusted_proxies=networks(settings.trusted_proxies),
             api_url=f"http://{settings.bind}:{settings.api_port}/v1",

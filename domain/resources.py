@@ -72,6 +72,7 @@ TARGETS: dict[str, str | None] = {
     "ring_group": "ring_group",
     "voicemail": "voicemail",
     "conference": "conference",
+    "forward": "forward",
     "trunk": "sip_trunk",
     "hangup": None,
 }
@@ -294,9 +295,7 @@ def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
             faults.append(Fault("/user_id", "is not an agent (is_agent)"))
     for member, target in _targets(body):
         id = getattr(body, f"{member}_id")
-        if target not in TARGETS:
-            faults.append(Fault(f"/{member}_kind", f"{target} is not available"))
-        elif (row_kind := TARGETS[target]) and body_of(state, id, KINDS[row_kind]) is None:
+        if (row_kind := TARGETS[target]) and body_of(state, id, KINDS[row_kind]) is None:
             missing_row = f"no {row_kind} {id}" if id else f"is missing: which {target}?"
             faults.append(Fault(f"/{member}_id", missing_row))
     faults += [Fault(f"/{member}_kind", "is missing") for member in _without_kind(body)]

@@ -57,6 +57,11 @@ def _scope(value: str, info: ValidationInfo) -> str:
     return _e164(value, info) if info.data.get("scope_kind") == "number" else value
 
 
+def _party(value: str, info: ValidationInfo) -> str:
+    """A SIP URI as it is, or a number in E.164."""
+    return value if numbers.is_sip_uri(value) else _e164(value, info)
+
+
 def _network(value: str) -> str:
     return str(ip_network(value, strict=False))
 
@@ -382,6 +387,22 @@ class InQueueOption(resources.InQueueOption):
         return value
 
 
+class Forward(resources.Forward):
+    model_config = _STRICT
+    name: Name
+    to: Annotated[str, Field(max_length=255), AfterValidator(_party)]
+    cid_policy: Literal["keep", "account", "number"] = "keep"
+    cid_number: Number | None = Field(default=None, validate_default=True)
+    ring_timeout_sec: Annotated[int, Field(ge=1, le=600)] = 25
+
+    @field_validator("cid_number")
+    @classmethod
+    def _is_there_to_show(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("cid_policy") == "number":
+            raise ValueError("the policy 'number' needs a number")
+        return value
+
+
 class CallFlow(resources.CallFlow):
     model_config = _STRICT
     name: Name
@@ -440,6 +461,7 @@ RULES: dict[str, type[Resource]] = {
     "queue": Queue,
     "agent_queue_assignment": AgentQueueAssignment,
     "in_queue_option": InQueueOption,
+    "forward": Forward,
     "call_flow": CallFlow,
     "voicemail": Voicemail,
     "ring_group": RingGroup,

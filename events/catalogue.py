@@ -4,7 +4,7 @@ The name's first part is the area, the second the fact, the third the version of
 publishes it as ``evt.<account>.<area>.<fact>`` (spec 13).
 """
 
-from events import acd, bans, call, capacity, dnc, presence, resources, webhooks
+from events import acd, bans, call, capacity, carrier, dnc, presence, resources, webhooks
 from events.base import Fact
 
 CATALOGUE: dict[str, type[Fact]] = {
@@ -54,6 +54,9 @@ CATALOGUE: dict[str, type[Fact]] = {
     "dnc.import_started.v1": dnc.ImportStarted,
     "dnc.import_advanced.v1": dnc.ImportAdvanced,
     "dnc.import_finished.v1": dnc.ImportFinished,
+    "carrier.number_assigned.v1": carrier.NumberAssigned,
+    "carrier.number_ported.v1": carrier.NumberPorted,
+    "carrier.message_reported.v1": carrier.MessageReported,
     "webhooks.test_requested.v1": webhooks.WebhookTested,
     "resources.name_claimed.v1": resources.NameClaimed,
     "resources.name_released.v1": resources.NameReleased,

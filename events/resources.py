@@ -261,6 +261,18 @@ class InQueueOption(Resource):
     label: str = ""
 
 
+class Forward(Resource):
+    """Somebody outside whom calls are sent to."""
+
+    name: str
+    to: str
+    """E.164 without plus, or a SIP URI."""
+    cid_policy: str = "keep"
+    """Whose number is shown: the caller's, the account's, or `cid_number`."""
+    cid_number: str | None = None
+    ring_timeout_sec: int = 25
+
+
 class FlowNode(Value):
     id: str
     type: str
@@ -348,6 +360,7 @@ KINDS: dict[str, type[Resource]] = {
     "queue": Queue,
     "agent_queue_assignment": AgentQueueAssignment,
     "in_queue_option": InQueueOption,
+    "forward": Forward,
     "call_flow": CallFlow,
     "voicemail": Voicemail,
     "ring_group": RingGroup,

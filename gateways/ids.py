@@ -15,6 +15,7 @@ PREFIXES = {
     "queue": "q",
     "agent_queue_assignment": "aqa",
     "in_queue_option": "opt",
+    "forward": "fwd",
     "call_flow": "flow",
     "voicemail": "vm",
     "ring_group": "rg",

@@ -27,6 +27,7 @@ SECTIONS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "domains": ("sip_domain", ("domain",)),
     "schedules": ("time_schedule", ("name",)),
     "voicemails": ("voicemail", ("name",)),
+    "forwards": ("forward", ("name",)),
     "users": ("sip_user", ("username",)),
     "devices": ("sip_device", ("auth_username", "realm")),
     "queues": ("queue", ("name",)),

@@ -106,6 +106,13 @@ def ewt_sec(desk: Desk, queue_id: str, ahead: int) -> int:
     return ahead * aht_ms // max(1, agents) // 1000
 
 
+def ewt_of_next(desk: Desk, queue_id: str) -> int:
+    """Expected wait of somebody who came now, with the priority of the queue."""
+    own = desks.queue_of(desk, queue_id).priority
+    waiting = desk.floor.index.line.get(queue_id, ())
+    return ewt_sec(desk, queue_id, line.rank(waiting, (1 - own,)))
+
+
 # Decisions
 
 

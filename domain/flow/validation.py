@@ -78,7 +78,7 @@ def pointers(flow: Mapping[str, Any]) -> Iterator[Pointer]:
         for member, wanted in known.data.pointers if known else ():
             if isinstance(id := data.get(member), str):
                 yield Pointer(f"{at}/{member}", wanted, id)
-        if kind == "dial" and data.get("target") in ("user", "extension"):
+        if kind == "dial" and data.get("target") in ("user", "extension", "forward"):
             yield Pointer(f"{at}/id", str(data["target"]), str(data.get("id")), is_target=True)
         if kind == "forward" and data.get("dest_kind") != "hangup":
             target = str(data.get("dest_kind"))

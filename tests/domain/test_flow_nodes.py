@@ -1,6 +1,7 @@
 """What each kind of node does: its command, its outcomes, what the caller gets when nothing is
 drawn."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ import pytest
 
 from domain import dnc
 from domain.dnc import DncList
+from domain.flow import session
 from events.base import Millis
 from events.capacity import Dimension, Hold
 from events.dnc import Entry, NumbersListed
@@ -590,6 +592,70 @@ def test_a_sip_address_is_rung_as_it_is_and_nothing_else_is_one() -> None:
     assert _said(through(*parts).start(who="a@b\r\nRoute: x")) == "Bye"
 
 
+# Forwards
+
+
+def _forwarding(to: str = "+442079460000", **members: Any) -> Acme:
+    acme = Acme(default_cid_number="+12025550100")
+    acme.add_trunk("tr_1")
+    acme.add("forward", "fwd_1", name="Mobile", to=to, ring_timeout_sec=15, **members)
+    acme.add_did("forward", "fwd_1")
+    return acme
+
+
+def test_a_forward_goes_out_over_the_accounts_trunks() -> None:
+    acme = _forwarding()
+    directive = acme.ring_in().directive
+    assert directive.action == "flow"
+    command = InFlow(acme).start(directive.flow_id)
+    assert directive.flow_id == "forward:fwd_1"
+    assert rings(command) == [("sip:442079460000@1.example", 0, 15)]
+    assert isinstance(command, Dial)
+    assert command.strategy == "failover"
+
+
+def test_a_forward_to_a_sip_address_rings_it_as_it_is() -> None:
+    command = InFlow(_forwarding("sip:desk@night.example")).start("forward:fwd_1")
+    assert rings(command) == [("sip:desk@night.example", 0, 15)]
+
+
+@pytest.mark.parametrize("to", ["+442079460000", "sip:desk@night.example"])
+@pytest.mark.parametrize(
+    ("policy", "shown"),
+    [("keep", CALLER), ("account", "12025550100"), ("number", "12025550199")],
+)
+def test_a_forward_shows_whom_its_policy_says(to: str, policy: str, shown: str) -> None:
+    acme = _forwarding(to, cid_policy=policy, cid_number="+12025550199")
+    command = InFlow(acme).start("forward:fwd_1")
+    assert isinstance(command, Dial)
+    assert command.caller_id == shown
+
+
+def test_a_caller_without_a_number_is_forwarded_with_the_accounts() -> None:
+    acme = _forwarding()
+    flow = InFlow(acme)
+    context = replace(flow.context, from_number="anonymous")
+    told = session.start(flow.session, context, "forward:fwd_1", {})
+    assert isinstance(told.command, Dial)
+    assert told.command.caller_id == "12025550100"
+
+
+def test_a_forward_is_dialled_by_a_flow_too() -> None:
+    acme = Acme()
+    acme.add("forward", "fwd_1", name="Desk", to="sip:desk@night.example")
+    flow = through(_dial("forward", "fwd_1"), SAY, "d -failed> bye", acme=acme)
+    assert rings(flow.start()) == [("sip:desk@night.example", 0, 20)]
+    acme.lose("forward", "fwd_1")
+    assert _said(InFlow(acme, call_id="2").start()) == "Bye"
+
+
+def test_a_forward_keeps_to_the_rules_of_calls_to_outside() -> None:
+    acme = _forwarding()
+    acme.change("account", ACCOUNT, max_out=1)
+    acme.occupy(Hold(Dimension.ACCOUNT_OUT, ACCOUNT))
+    assert _said(InFlow(acme).start("forward:fwd_1")) == _prompt("goodbye")
+
+
 # Ring groups
 
 
@@ -791,6 +857,7 @@ def test_a_conference_is_joined() -> None:
         ("conference", "conf_1", "conference:conf_1"),
         ("user", "us_1001", "user:us_1001"),
         ("trunk", "tr_1", "trunk:tr_1"),
+        ("forward", "fwd_1", "forward:fwd_1"),
         ("extension", "ext_1", "user:us_1002"),
         ("flow", "flow_2", "flow_2"),
     ],
@@ -801,6 +868,7 @@ def test_a_call_is_forwarded_to_any_target(kind: str, id: str, flow_id: str) -> 
     acme.add("voicemail", "vm_1")
     acme.add("conference", "conf_1", name="Weekly")
     acme.add_trunk("tr_1")
+    acme.add("forward", "fwd_1", name="Mobile", to="+442079460000")
     acme.add("extension", "ext_1", digits="200", dest_kind="user", dest_id="us_1002")
     acme.add(
         "call_flow",

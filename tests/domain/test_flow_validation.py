@@ -179,6 +179,7 @@ POINTING = [
     (node("x", "subflow", flowId="gone"), "flowId"),
     (node("x", "dial", target="user", id="gone"), "id"),
     (node("x", "dial", target="extension", id="gone"), "id"),
+    (node("x", "dial", target="forward", id="gone"), "id"),
     (node("x", "forward", dest_kind="queue", dest_id="gone"), "dest_id"),
     (node("x", "forward", dest_kind="trunk"), "dest_id"),
 ]

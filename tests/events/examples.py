@@ -68,6 +68,13 @@ from events.capacity import (
     ReleaseReason,
     TollFraudSuspected,
 )
+from events.carrier import (
+    MessageReported,
+    MessageStatus,
+    NumberAssigned,
+    NumberPorted,
+    Port,
+)
 from events.dnc import (
     Entry,
     ImportAdvanced,
@@ -112,6 +119,7 @@ from events.resources import (
     Extension,
     FlowEdge,
     FlowNode,
+    Forward,
     InQueueOption,
     NameClaimed,
     NameReleased,
@@ -144,6 +152,12 @@ _ABOUT_CONTACT: dict[str, Any] = {
     "ts": Millis(1_794_999_999_000),
 }
 _ABOUT_BAN: dict[str, Any] = {"account_id": PLATFORM, "at": _NOW, "ip": "203.0.113.9"}
+_ABOUT_REPORT: dict[str, Any] = {
+    "account_id": _ACCOUNT,
+    "at": _NOW,
+    "carrier": "acme",
+    "event_id": "evt-1",
+}
 _ABOUT_LIST: dict[str, Any] = {"account_id": _ACCOUNT, "at": _NOW}
 _ENTRY = Entry("14155551234", "asked for it", "crm", 1_800_000_000)
 _ABOUT_AGENT: dict[str, Any] = {"account_id": _ACCOUNT, "at": _NOW, "agent_id": "us_1"}
@@ -268,6 +282,7 @@ _ROWS: dict[str, Resource] = {
     "outbound_route": OutboundRoute(trunk_ids=("tr_1", "tr_2")),
     "time_schedule": TimeSchedule(name="Hours", rules=(ScheduleRule(kind="weekly", dow=1),)),
     "queue": Queue(name="Support"),
+    "forward": Forward(name="Night desk", to="sip:desk@night.example"),
     "in_queue_option": InQueueOption(
         queue_id="q_1", digit="#", action="webhook", webhook_url="https://hooks.example/in"
     ),
@@ -294,6 +309,15 @@ _ROWS: dict[str, Resource] = {
 }
 
 EXAMPLES: list[Fact] = [
+    NumberAssigned(**_ABOUT_REPORT, e164="12025550123", did_id="did_1"),
+    NumberPorted(**_ABOUT_REPORT, e164="12025550123", port=Port.OUT, did_id="did_1"),
+    MessageReported(
+        **_ABOUT_REPORT,
+        message_id="msg-1",
+        status=MessageStatus.FAILED,
+        number="12025550123",
+        reason="unreachable",
+    ),
     *(
         CallRouted(
             **_ABOUT_CALL,

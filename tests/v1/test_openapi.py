@@ -78,10 +78,12 @@ def test_what_the_service_answers_is_what_the_document_says(
     limit = {"scope_kind": "account", "period_sec": 60, "max_count": 5}
     imported = upload(api, "+14155550100\n").json()
     queue = {"id": new_id("q"), "name": "Support"}
+    account["users"][0]["is_agent"] = 1
     option = {"id": new_id("opt"), "queue_id": queue["id"], "digit": "1", "action": "callback"}
     system.apply({**account, "queues": [queue], "in_queue_options": [option]})
     account = {**account, "dnc": [imported], "limits": [api.post("/v1/limits", limit).json()]}
-    account |= {"in-queue-options": [option]}
+    forward = api.post("/v1/forwards", {"name": "Mobile", "to": "+14155550100"}).json()
+    account |= {"in-queue-options": [option], "forwards": [forward]}
     values: dict[str, Any] = {"call_id": call_id, "number": 1}
     checked = 0
     for method, path, operation in operations(document):

@@ -15,9 +15,10 @@ from gateways import problems
 from gateways.access import PREFIX_LENGTH, Gate, Principal, match_key
 from gateways.addresses import Network, client_address
 from gateways.bus.client import Commander, Reply
+from gateways.carriers import CarrierHooks
 from gateways.edge.control import EdgeControl, farewell, read
+from gateways.http import roster
 from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
-from gateways.http.control import roster
 from gateways.http.traces import trace_answer
 from gateways.locator import Locator
 from gateways.problems import NotImplementedHere, Unauthenticated
@@ -35,6 +36,7 @@ class ControlPlane:
     commander: Commander
     locator: Locator
     reader: Reader
+    carriers: CarrierHooks
     gate: Gate
     trusted_proxies: tuple[Network, ...]
     api_url: str
@@ -69,6 +71,10 @@ class ControlPlane:
         }
         found.append(
             endpoint("/security/allow", spared, self.max_body, self._refused, is_mount=True)
+        )
+        reports = {"POST": self._carrier}
+        found.append(
+            endpoint("/hooks/carrier", reports, self.max_body, self._refused, is_mount=True)
         )
         elsewhere = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), self._elsewhere)
         found.append(endpoint("/v1", elsewhere, self.max_body, is_mount=True))
@@ -243,6 +249,11 @@ class ControlPlane:
             who.account_id,
             request.query.get("format", "json"),
         )
+
+    async def _carrier(self, request: Request) -> Answer:
+        """No gate but the carrier's signature."""
+        name = _below(request, "/hooks/carrier")
+        return Answer(await self.carriers.take(name, request.headers, request.body))
 
     async def _elsewhere(self, request: Request) -> Answer:
         raise NotImplementedHere(f"the public API answers at {self.api_url}")

@@ -68,6 +68,7 @@ COLLECTIONS = (
     Collection(
         "/limits", "limit", "call_limit", "limits", filters=("scope_kind", "scope_id", "direction")
     ),
+    Collection("/forwards", "forward", "forward", "numbers", filters=("name", "to")),
     Collection(
         "/in-queue-options",
         "option",
