@@ -44,6 +44,7 @@ from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
 from gateways.http.control.app import ControlPlane
+from gateways.http.control.media import Media
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.health import health_endpoints, readiness
 from gateways.http.server import serve
@@ -218,6 +219,8 @@ async def edge(settings: Settings, servers: Servers) -> None:
             trusted_proxies=networks(settings.trusted_proxies),
             api_url=f"http://{settings.bind}:{settings.api_port}/v1",
             max_body=settings.max_body_bytes,
+            media=Media(media, settings.max_media_bytes),
+            max_media=settings.max_media_bytes,
         )
         app = application([*plane.endpoints(), *_health(client, reader, locator, media)])
         await serve(app, settings.bind, settings.edge_port, stop)
