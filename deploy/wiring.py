@@ -237,7 +237,9 @@ async def api(settings: Settings, servers: Servers) -> None:
         provision = provisioner(settings, commander, reader)
         importer = Importer(commander, reader)
         media = objects(settings)
-        context = Context(commander, reader, provision, security, importer)
+        context = Context(
+            commander, reader, provision, security, importer, media, settings.max_media_bytes
+        )
         url = f"http://{settings.bind}:{settings.api_port}"
         app = public_api(
             context, _health(client, reader, None, media), url, settings.max_body_bytes
