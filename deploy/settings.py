@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from domain.detection import rules_from
+from gateways.media.objects import SCHEMES
 
 PREFIX = "CALLPLANE_"
 SECRETS = frozenset({"admin_token", "secret_key", "nonce_secret"})
@@ -29,6 +30,12 @@ def _networks(value: str) -> str:
 
 def _ban_rules(value: str) -> str:
     rules_from(value)
+    return value
+
+
+def _object_store(value: str) -> str:
+    if value and (scheme := value.partition("://")[0]) not in SCHEMES:
+        raise ValueError(f"{scheme!r} is none of {', '.join(sorted(SCHEMES))}")
     return value
 
 
@@ -56,6 +63,12 @@ class Settings(BaseModel):
     database_url: str = ""
     """A PostgreSQL (14 or newer) connection URL; empty: the embedded one. Workers need sessions of
     their own: no transaction-pooling proxy in between."""
+    object_store_url: Annotated[str, AfterValidator(_object_store)] = ""
+    """Where media lie: s3://bucket/folder, gs://…, az://…, file:///…; credentials as those clouds
+    name them in the environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL …). Empty: a directory `media`
+    in the data directory, which all processes have to see."""
+    max_media_bytes: int = Field(256 * 1024 * 1024, ge=1024)
+    """Largest media object that is taken."""
     workers: int = Field(1, ge=0, le=64)
     """Command workers on this machine. One batches best on two cores."""
     gateways: int = Field(1, ge=0, le=64)

@@ -44,12 +44,14 @@ from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
 from gateways.http.control.app import ControlPlane
+from gateways.http.control.media import Media
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.health import health_endpoints, readiness
 from gateways.http.server import serve
 from gateways.http.v1.app import api as public_api
 from gateways.http.v1.context import Context
 from gateways.locator import Locator
+from gateways.media.objects import ObjectStore, open_objects
 from gateways.provisioning import Provisioner
 from gateways.security import Security
 from gateways.store.events import PgStore
@@ -194,6 +196,7 @@ async def edge(settings: Settings, servers: Servers) -> None:
         security = Security(commander, reader, nodes)
         await EdgeOps(client, nodes).start()
         opened = vault(settings, reader)
+        media = objects(settings)
         allowed = networks(settings.webhook_allow_cidrs)
         control = EdgeControl(
             commander,
@@ -216,8 +219,10 @@ async def edge(settings: Settings, servers: Servers) -> None:
             trusted_proxies=networks(settings.trusted_proxies),
             api_url=f"http://{settings.bind}:{settings.api_port}/v1",
             max_body=settings.max_body_bytes,
+            media=Media(media, settings.max_media_bytes),
+            max_media=settings.max_media_bytes,
         )
-        app = application([*plane.endpoints(), *_health(client, reader, locator)])
+        app = application([*plane.endpoints(), *_health(client, reader, locator, media)])
         await serve(app, settings.bind, settings.edge_port, stop)
 
 
@@ -231,9 +236,14 @@ async def api(settings: Settings, servers: Servers) -> None:
         security = Security(commander, reader, Nodes(client))
         provision = provisioner(settings, commander, reader)
         importer = Importer(commander, reader)
-        context = Context(commander, reader, provision, security, importer)
+        media = objects(settings)
+        context = Context(
+            commander, reader, provision, security, importer, media, settings.max_media_bytes
+        )
         url = f"http://{settings.bind}:{settings.api_port}"
-        app = public_api(context, _health(client, reader), url, settings.max_body_bytes)
+        app = public_api(
+            context, _health(client, reader, None, media), url, settings.max_body_bytes
+        )
         await serve(measured(app), settings.bind, settings.api_port, stop)
 
 
@@ -292,6 +302,10 @@ def vault(settings: Settings, reader: Reader) -> Vault:
     return Vault(reader.pool, key_from(made_secret(settings, "secret_key")))
 
 
+def objects(settings: Settings) -> ObjectStore:
+    return open_objects(settings.object_store_url, settings.data_dir / "media")
+
+
 def provisioner(settings: Settings, commander: Commander, reader: Reader) -> Provisioner:
     insecure = networks(settings.webhook_allow_cidrs)
     return Provisioner(commander, reader, vault(settings, reader), insecure)
@@ -307,9 +321,17 @@ def application(endpoints: Sequence[Endpoint]) -> Asgi:
     return fast_paths(app, endpoints)
 
 
-def _health(client: Client, reader: Reader, locator: Locator | None = None) -> list[Endpoint]:
+def _health(
+    client: Client,
+    reader: Reader,
+    locator: Locator | None = None,
+    media: ObjectStore | None = None,
+) -> list[Endpoint]:
     async def check() -> dict[str, object]:
         found = await readiness(client, reader)
+        if media is not None:
+            # calls are routed without it, so a service that lacks it is still ready
+            found["objects"] = await media.fault() or True
         if locator is not None and not locator.loaded:
             found |= {"ok": 0, "directory": "loading"}
         return found

@@ -25,6 +25,8 @@ from projections import directory
 
 SECTIONS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "domains": ("sip_domain", ("domain",)),
+    "media": ("media_file", ("name",)),
+    "playlists": ("media_playlist", ("name",)),
     "schedules": ("time_schedule", ("name",)),
     "voicemails": ("voicemail", ("name",)),
     "users": ("sip_user", ("username",)),
@@ -47,7 +49,7 @@ _MADE_WITH_IT = {"webhook": {"secret_ref": "made when the row is"}}
 """Members that a row has to have and that no file gives."""
 _MANAGED: dict[Kind, tuple[str, ...]] = {"call_flow": ("version",)}
 """Members that count up by themselves once the row is made."""
-_IN_CLEAR = ("password", "ha1", "ha1b", "ha1_sha256", "secret")
+_IN_CLEAR = ("password", "ha1", "ha1b", "ha1_sha256", "secret", "pin")
 
 
 class Wish(NamedTuple):
@@ -202,7 +204,9 @@ def _is_kept(name: str, wish: Wish, row: DictRow, vault: Vault) -> bool:
             login = {**body, **wish.members}
             return known == digest.credential(login["auth_username"], login["realm"], value)
         return known is not None and getattr(known, name) == value
-    ref = body.get("secret_ref") or body.get("auth_secret_ref")
+    ref = body.get("secret_ref") or body.get("auth_secret_ref") or body.get("pin_secret_ref")
+    if not wish.members[name]:
+        return ref is None
     return ref is not None and vault.get(ref) == value.encode()
 
 

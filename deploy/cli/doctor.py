@@ -139,6 +139,12 @@ def _about_settings(settings: Settings) -> list[dict[str, str]]:
             "with several machines set NONCE_SECRET, or nonces of one are stale at the other",
             "risk",
         ),
+        _finding(
+            not outside or bool(settings.object_store_url),
+            "all gateways see the same media",
+            "with several machines set OBJECT_STORE_URL, or media lie on the one that took them",
+            "risk",
+        ),
         _finding(room > 2**30, "there is room for data", f"free space in {settings.data_dir}"),
     ]
 
@@ -153,6 +159,7 @@ def _about_servers(settings: Settings) -> list[dict[str, str]]:
             _finding(not free, "the ports are free", f"ports {free} are taken: set other ones"),
         ]
     found = [_store_finding(servers.database_url), asyncio.run(_bus_finding(servers))]
+    found.append(asyncio.run(_objects_finding(settings)))
     for name, port in zip(("edge", "api", "realtime", "console"), _ports(settings), strict=True):
         answer = _ready(settings, port)
         reason = answer.get("reason", "see /readyz")
@@ -175,6 +182,14 @@ async def _bus_finding(servers: wiring.Servers) -> dict[str, str]:
     except Exception as error:
         return _finding(False, "NATS answers, with JetStream", f"{error}: check NATS_URL")
     return _finding(True, "NATS answers, with JetStream", "")
+
+
+async def _objects_finding(settings: Settings) -> dict[str, str]:
+    try:
+        fault = await wiring.objects(settings).fault()
+    except Exception as error:
+        fault = str(error)
+    return _finding(not fault, "media can be stored", f"{fault}: check OBJECT_STORE_URL")
 
 
 def _ports(settings: Settings) -> list[int]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from domain.directory import Directory
-from domain.flow import template
+from domain.flow import media, template
 from domain.routing import Office, Platform
 from events.base import CallId, Millis
 from events.flow import FlowCommand, Frame, Speech
@@ -177,10 +177,11 @@ class Visit:
         voice: str | None = None,
         language: str | None = None,
     ) -> Prompt:
-        """What is heard: a recorded file, or else a text."""
+        """What is heard: a recorded file, or else a text. A file that is gone is noted."""
         if audio is not None:
-            owner = "" if "/" in audio else f"{self.context.office.account_id}/"
-            return Prompt((f"{owner}{audio}" + ("" if "/" in audio else ".wav"),))
+            if key := media.key_of(self.context.directory, audio):
+                return Prompt((key,))
+            self.note = f"no media {audio}"
         if text is None:
             return Prompt(())
         account = self.context.account

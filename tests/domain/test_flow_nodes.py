@@ -45,7 +45,9 @@ def _prompt(id: str) -> str:
 
 
 def test_a_file_is_played_from_the_accounts_folder() -> None:
-    flow = through(node("a", "play", audioId="media_1", bargeIn=1), END, "a > end")
+    acme = Acme()
+    acme.add_media("media_1")
+    flow = through(node("a", "play", audioId="media_1", bargeIn=1), END, "a > end", acme=acme)
     assert flow.start() == Play(urls=(f"{ACCOUNT}/media_1.wav",), barge_in=1)
     assert flow.step("done") == Hangup(sip_code=603)
     assert flow.path == [("a", "default"), ("end", "")]
@@ -58,7 +60,7 @@ def test_a_system_prompt_is_played_from_its_own() -> None:
 
 @pytest.mark.parametrize("outcome", ["done", "barge", "timeout", "error", "anything"])
 def test_whatever_becomes_of_a_prompt_the_call_goes_on(outcome: str) -> None:
-    flow = through(node("a", "play", playlistId="pl_1"), END, "a > end")
+    flow = through(node("a", "play", audioId=_prompt("welcome")), END, "a > end")
     flow.start()
     assert isinstance(flow.step(outcome), Hangup)
 
@@ -166,7 +168,9 @@ def test_a_menu_that_is_entered_again_has_all_its_tries() -> None:
 
 def test_without_a_text_of_its_own_a_mistake_is_called_one() -> None:
     menu = node("m", "menu", promptAudioId="media_1", maxDigits=1, timeoutSec=5)
-    flow = through(menu, END, "m -digit:1> end")
+    acme = Acme()
+    acme.add_media("media_1")
+    flow = through(menu, END, "m -digit:1> end", acme=acme)
     flow.start()
     command = flow.step("digit:2")
     assert isinstance(command, Gather)
@@ -719,6 +723,7 @@ def test_nobody_calls_back_yet() -> None:
 
 def test_a_voicemail_greets_records_and_ends() -> None:
     acme = Acme()
+    acme.add_media("media_1")
     acme.add("voicemail", "vm_1", greeting_media_id="media_1")
     flow = through(node("v", "voicemail", mailboxId="vm_1"), acme=acme)
     assert _said(flow.start()) == f"{ACCOUNT}/media_1.wav"

@@ -111,6 +111,8 @@ from events.resources import (
     Extension,
     FlowEdge,
     FlowNode,
+    MediaFile,
+    MediaPlaylist,
     NameClaimed,
     NameReleased,
     OutboundRoute,
@@ -282,6 +284,15 @@ _ROWS: dict[str, Resource] = {
     ),
     "conference": Conference(name="Weekly", pin="4711"),
     "webhook": Webhook(url="https://hooks.example/in", secret_ref="secret_1"),
+    "media_file": MediaFile(
+        name="Welcome",
+        object_key="acc_1/media_1.wav",
+        format="wav",
+        duration_ms=1_500,
+        size_bytes=24_044,
+        sha256="0" * 64,
+    ),
+    "media_playlist": MediaPlaylist(name="Music", media_ids=("media_1", "media_2")),
     "call_limit": CallLimit(scope_kind="user", scope_id="us_1", period_sec=60, max_count=3),
     "api_key": ApiKey(
         name="CRM", kind="sk", prefix="sk_abcd", sha256="0" * 64, scopes=("cdr", "agents")

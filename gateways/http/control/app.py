@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from commands.acd import ClaimCall, ConfirmLease, ShowAgent
 from commands.bans import ReportRefusedAccess
@@ -18,6 +19,7 @@ from gateways.bus.client import Commander, Reply
 from gateways.edge.control import EdgeControl, farewell, read
 from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
 from gateways.http.control import roster
+from gateways.http.control.media import Media
 from gateways.http.traces import trace_answer
 from gateways.locator import Locator
 from gateways.problems import NotImplementedHere, Unauthenticated
@@ -39,6 +41,8 @@ class ControlPlane:
     trusted_proxies: tuple[Network, ...]
     api_url: str
     max_body: int
+    media: Media
+    max_media: int
 
     def endpoints(self) -> list[Endpoint]:
         """Every path of this service but health and metrics."""
@@ -69,6 +73,14 @@ class ControlPlane:
         }
         found.append(
             endpoint("/security/allow", spared, self.max_body, self._refused, is_mount=True)
+        )
+        stored = {
+            "GET": operator(self.media.get),
+            "HEAD": operator(self.media.get),
+            "PUT": node(self.media.put),
+        }
+        found.append(
+            endpoint("/media", stored, self.max_media, self._refused, is_mount=True, streams=True)
         )
         elsewhere = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), self._elsewhere)
         found.append(endpoint("/v1", elsewhere, self.max_body, is_mount=True))
@@ -124,7 +136,7 @@ class ControlPlane:
             self.commander.tell(
                 ReportRefusedAccess(
                     ip=self._address(request)[:64] or "unknown",
-                    path=request.path.replace(" ", "%20")[:255],
+                    path=quote(request.path)[:255],
                     status=status,
                 )
             )

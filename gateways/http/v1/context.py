@@ -12,6 +12,7 @@ from events.base import AccountId
 from gateways.access import PREFIX_LENGTH, Principal, match_key
 from gateways.bus.client import Commander
 from gateways.dnc import Importer
+from gateways.media.objects import ObjectStore
 from gateways.problems import Unauthenticated
 from gateways.provisioning import Provisioner
 from gateways.security import Security
@@ -31,6 +32,9 @@ class Context:
     provisioner: Provisioner
     security: Security
     importer: Importer
+    objects: ObjectStore
+    max_media: int
+    """Bytes of the largest upload of audio."""
 
 
 @dataclass(frozen=True, slots=True)
