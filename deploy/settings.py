@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,7 +19,7 @@ from domain.detection import rules_from
 from gateways.media.objects import SCHEMES
 
 PREFIX = "CALLPLANE_"
-SECRETS = frozenset({"admin_token", "secret_key", "nonce_secret"})
+SECRETS = frozenset({"admin_token", "secret_key", "nonce_secret", "tts_header"})
 """Never printed."""
 
 
@@ -36,6 +37,21 @@ def _ban_rules(value: str) -> str:
 def _object_store(value: str) -> str:
     if value and (scheme := value.partition("://")[0]) not in SCHEMES:
         raise ValueError(f"{scheme!r} is none of {', '.join(sorted(SCHEMES))}")
+    return value
+
+
+def _header(value: str) -> str:
+    name, colon, rest = value.partition(":")
+    if value and not (name.replace("-", "").isalnum() and colon and rest.strip()):
+        raise ValueError("is not of the form 'Name: value'")
+    if not value.isprintable():
+        raise ValueError("has a control character")
+    return value
+
+
+def _http_url(value: str) -> str:
+    if value and not (urlsplit(value).scheme in ("http", "https") and urlsplit(value).hostname):
+        raise ValueError("is no http or https URL")
     return value
 
 
@@ -69,6 +85,11 @@ class Settings(BaseModel):
     in the data directory, which all processes have to see."""
     max_media_bytes: int = Field(256 * 1024 * 1024, ge=1024)
     """Largest media object that is taken."""
+    tts_url: Annotated[str, AfterValidator(_http_url)] = ""
+    """A voice behind HTTP (POST {text, language, voice, format} → audio/wav). Empty: the local one,
+    espeak-ng. A private address has to lie in WEBHOOK_ALLOW_CIDRS."""
+    tts_header: Annotated[str, AfterValidator(_header)] = ""
+    """What that voice is asked with, as `Authorization: Bearer …`."""
     workers: int = Field(1, ge=0, le=64)
     """Command workers on this machine. One batches best on two cores."""
     gateways: int = Field(1, ge=0, le=64)

@@ -45,6 +45,7 @@ from gateways.edge.steering import Steering
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
 from gateways.http.control.app import ControlPlane
 from gateways.http.control.media import Media
+from gateways.http.control.speech import Prompts
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.health import health_endpoints, readiness
 from gateways.http.server import serve
@@ -54,6 +55,10 @@ from gateways.locator import Locator
 from gateways.media.objects import ObjectStore, open_objects
 from gateways.provisioning import Provisioner
 from gateways.security import Security
+from gateways.speech.local import LocalVoice
+from gateways.speech.remote import HttpVoice
+from gateways.speech.rendering import Rendering
+from gateways.speech.voice import Voice
 from gateways.store.events import PgStore
 from gateways.store.projector import Projector
 from gateways.store.reader import Reader
@@ -197,12 +202,15 @@ async def edge(settings: Settings, servers: Servers) -> None:
         await EdgeOps(client, nodes).start()
         opened = vault(settings, reader)
         media = objects(settings)
+        voice = await stack.enter_async_context(speaking(settings))
+        rendering = await stack.enter_async_context(Rendering(voice, media))
         allowed = networks(settings.webhook_allow_cidrs)
         control = EdgeControl(
             commander,
             locator,
             Steering(reader),
             await stack.enter_async_context(FlowRequests(allowed, opened)),
+            rendering,
             made_secret(settings, "nonce_secret"),
             Opened(opened),
         )
@@ -221,6 +229,7 @@ async def edge(settings: Settings, servers: Servers) -> None:
             max_body=settings.max_body_bytes,
             media=Media(media, settings.max_media_bytes),
             max_media=settings.max_media_bytes,
+            prompts=Prompts(voice, media),
         )
         app = application([*plane.endpoints(), *_health(client, reader, locator, media)])
         await serve(app, settings.bind, settings.edge_port, stop)
@@ -304,6 +313,18 @@ def vault(settings: Settings, reader: Reader) -> Vault:
 
 def objects(settings: Settings) -> ObjectStore:
     return open_objects(settings.object_store_url, settings.data_dir / "media")
+
+
+@asynccontextmanager
+async def speaking(settings: Settings) -> AsyncIterator[Voice]:
+    """The voice that is set; the local one starts when it has something to say."""
+    if settings.tts_url:
+        allowed = networks(settings.webhook_allow_cidrs)
+        async with HttpVoice(settings.tts_url, settings.tts_header, allowed) as remote:
+            yield remote
+    else:
+        async with LocalVoice() as local:
+            yield local
 
 
 def provisioner(settings: Settings, commander: Commander, reader: Reader) -> Provisioner:

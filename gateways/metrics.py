@@ -54,6 +54,8 @@ BUS_RECONNECTS = Counter("callplane_bus_reconnects_total", "Connections to the b
 FLOW_REQUESTS = Histogram(
     "callplane_flow_request_seconds", "Time of the requests of webhook nodes", ["outcome"]
 )
+SPEECH = Counter("callplane_speech_total", "Texts of flows to be spoken", ["outcome"])
+SPEECH_SECONDS = Histogram("callplane_speech_seconds", "Time to render a text")
 EDGE_EVENTS = Counter("callplane_edge_events_total", "Events taken from the bus", ["outcome"])
 
 

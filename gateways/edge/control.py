@@ -31,6 +31,7 @@ from gateways.bus.client import Commander
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.locator import Locator
+from gateways.speech.rendering import Rendering
 from gateways.store.secrets import Opened
 
 log = logging.getLogger("callplane.edge")
@@ -63,6 +64,7 @@ class EdgeControl:
         locator: Locator,
         steering: Steering,
         requests: FlowRequests,
+        rendering: Rendering,
         nonce_secret: str,
         secrets: Opened,
     ) -> None:
@@ -70,6 +72,7 @@ class EdgeControl:
         self._locator = locator
         self._steering = steering
         self._requests = requests
+        self._rendering = rendering
         self._nonce_secret = nonce_secret
         self._secrets = secrets
 
@@ -173,7 +176,8 @@ class EdgeControl:
     async def flow(self, body: Body) -> dict[str, Any]:
         """The next command: `{callId, seq, command, …}`. With `outcome` a step, else a start.
 
-        Requests of the flow are made here, until the next command is one for an engine.
+        Requests of the flow are made here, until the next command is one for an engine; what that
+        one speaks is rendered.
         """
         command: StartFlow | StepFlow
         command = read(StepFlow, body) if "outcome" in body else read(StartFlow, body)
@@ -185,6 +189,7 @@ class EdgeControl:
             found = await self._requests.outcome(account_id, told)
             step = read(StepFlow, {"callId": command.call_id, "seq": told["seq"], **found})
             told = (await self._commander.ask(_addressed(step, account_id))).body
+        await self._rendering.ready(told)
         for leg in told.get("legs", ()):
             await self._reveal(leg, "authSecretRef", "authPassword")
         return told

@@ -20,6 +20,7 @@ from gateways.edge.control import EdgeControl, farewell, read
 from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
 from gateways.http.control import roster
 from gateways.http.control.media import Media
+from gateways.http.control.speech import Prompts
 from gateways.http.traces import trace_answer
 from gateways.locator import Locator
 from gateways.problems import NotImplementedHere, Unauthenticated
@@ -43,6 +44,7 @@ class ControlPlane:
     max_body: int
     media: Media
     max_media: int
+    prompts: Prompts
 
     def endpoints(self) -> list[Endpoint]:
         """Every path of this service but health and metrics."""
@@ -59,6 +61,7 @@ class ControlPlane:
             "/presence/users": {"GET": operator(self._users)},
             "/cac": {"GET": operator(self._usage)},
             "/cac/reset": {"POST": operator(self._reset)},
+            "/admin/tts/generate": {"POST": self._for_admin(self.prompts.generate)},
         }
         found = [endpoint(path, way, self.max_body, self._refused) for path, way in paths.items()]
         for path, answered in (("/agent/confirm", self._confirm), ("/agent/claim", self._claim)):
@@ -97,6 +100,15 @@ class ControlPlane:
     def _for_operators(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
         async def gated(request: Request) -> Answer:
             return await handle(request, self._operator(request))
+
+        return gated
+
+    def _for_admin(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
+        async def gated(request: Request) -> Answer:
+            admin = self.gate.admin(request.headers.get("x-admin-token"))
+            if admin is None:
+                raise Unauthenticated("this needs x-admin-token")
+            return await handle(request, admin)
 
         return gated
 
