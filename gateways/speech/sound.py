@@ -29,7 +29,7 @@ CEILING = FULL * 10 ** (-3 / 20)
 """… unless its peaks would be higher than this."""
 AUDIBLE = 200
 """A peak below is silence."""
-FAINTEST = FULL * 10 ** (-35 / 20)
+FAINTEST = FULL * 10 ** (-30 / 20)
 """RMS below which it is no speech."""
 _FRAME = RATE // 100
 BEFORE = 2
@@ -52,7 +52,7 @@ def resampled(samples: Samples, rate: int) -> Samples:
         return samples
     up, down, table = _low_pass(rate)
     width = len(table[0])
-    padded = [0] * (width // 2) + list(samples) + [0] * width
+    padded = [0.0] * (width // 2) + list(map(float, samples)) + [0.0] * width
     found = array("h")
     for n in range(len(samples) * up // down):
         at, phase = divmod(n * down, up)
