@@ -17,6 +17,7 @@ from deploy import runfile, wiring
 from deploy.cli import Json, say, table
 from deploy.settings import SECRETS, Settings, load
 from gateways.addresses import networks
+from gateways.speech.voice import NotSpoken, SpeechFailed
 from gateways.store.migrate import pending
 
 TIMEOUT = 10.0
@@ -160,6 +161,7 @@ def _about_servers(settings: Settings) -> list[dict[str, str]]:
         ]
     found = [_store_finding(servers.database_url), asyncio.run(_bus_finding(servers))]
     found.append(asyncio.run(_objects_finding(settings)))
+    found.append(asyncio.run(_voice_finding(settings)))
     for name, port in zip(("edge", "api", "realtime", "console"), _ports(settings), strict=True):
         answer = _ready(settings, port)
         reason = answer.get("reason", "see /readyz")
@@ -190,6 +192,16 @@ async def _objects_finding(settings: Settings) -> dict[str, str]:
     except Exception as error:
         fault = str(error)
     return _finding(not fault, "media can be stored", f"{fault}: check OBJECT_STORE_URL")
+
+
+async def _voice_finding(settings: Settings) -> dict[str, str]:
+    fault = ""
+    try:
+        async with wiring.speaking(settings) as voice:
+            await voice.speak("one, two, three", "en-US", "male")
+    except (NotSpoken, SpeechFailed) as error:
+        fault = str(error)
+    return _finding(not fault, "texts can be spoken", f"{fault}: check TTS_URL, TTS_HEADER", "risk")
 
 
 def _ports(settings: Settings) -> list[int]:

@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -159,7 +159,6 @@ async def _started() -> Process:
         *(sys.executable, "-s", "-m", "gateways.speech.espeak"),
         stdin=PIPE,
         stdout=PIPE,
-        stderr=DEVNULL,
         limit=MAX_HEADER,
         env={"PYTHONPATH": str(_ROOT)},
         start_new_session=True,  # a Ctrl-C at the terminal is for those who run it
