@@ -51,6 +51,7 @@ from gateways.http.server import serve
 from gateways.http.v1.app import api as public_api
 from gateways.http.v1.context import Context
 from gateways.locator import Locator
+from gateways.media.mailroom import Mailroom
 from gateways.media.objects import ObjectStore, open_objects
 from gateways.provisioning import Provisioner
 from gateways.security import Security
@@ -219,7 +220,7 @@ async def edge(settings: Settings, servers: Servers) -> None:
             trusted_proxies=networks(settings.trusted_proxies),
             api_url=f"http://{settings.bind}:{settings.api_port}/v1",
             max_body=settings.max_body_bytes,
-            media=Media(media, settings.max_media_bytes),
+            media=Media(media, settings.max_media_bytes, Mailroom(commander, reader)),
             max_media=settings.max_media_bytes,
         )
         app = application([*plane.endpoints(), *_health(client, reader, locator, media)])
@@ -238,7 +239,14 @@ async def api(settings: Settings, servers: Servers) -> None:
         importer = Importer(commander, reader)
         media = objects(settings)
         context = Context(
-            commander, reader, provision, security, importer, media, settings.max_media_bytes
+            commander,
+            reader,
+            provision,
+            security,
+            importer,
+            media,
+            settings.max_media_bytes,
+            vault(settings, reader),
         )
         url = f"http://{settings.bind}:{settings.api_port}"
         app = public_api(

@@ -11,6 +11,7 @@ from projections.outbox import Outbox
 from projections.queues import Queues
 from projections.roster import Roster
 from projections.trace import Trace
+from projections.voicemail import Voicemails
 
 CATALOGUE: tuple[type[Projection], ...] = (
     Directory,
@@ -23,4 +24,5 @@ CATALOGUE: tuple[type[Projection], ...] = (
     Queues,
     Bans,
     Dnc,
+    Voicemails,
 )

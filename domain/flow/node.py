@@ -5,7 +5,7 @@ is called when the call arrives (`visit.answer` is None) and again with every ou
 engine reports while the call waits there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -133,6 +133,10 @@ class Context:
     to_number: str
     turns: Mapping[str, int] = field(default_factory=dict)
     """Ring group → how many calls it was given before."""
+    recorded: Collection[str] = ()
+    """Keys under which the call was to leave a message before."""
+    is_full: Callable[[str, int], bool] = lambda voicemail_id, quota_mb: False
+    """Whether a mailbox has no room for another message."""
 
     @property
     def directory(self) -> Directory:

@@ -728,7 +728,11 @@ def test_a_voicemail_greets_records_and_ends() -> None:
     flow = through(node("v", "voicemail", mailboxId="vm_1"), acme=acme)
     assert _said(flow.start()) == f"{ACCOUNT}/media_1.wav"
     assert flow.step("done") == Record(
-        key=f"{ACCOUNT}/vm/{flow.call_id}.wav", max_ms=180_000, silence_ms=5_000, beep=1
+        key=f"{ACCOUNT}/vm/{flow.call_id}.wav",
+        max_ms=180_000,
+        silence_ms=5_000,
+        beep=1,
+        voicemail_id="vm_1",
     )
     assert flow.step("recorded", duration="4000") == Hangup()
 
