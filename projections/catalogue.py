@@ -7,6 +7,7 @@ from projections.cdr import Cdr
 from projections.channels import Channels
 from projections.directory import Directory
 from projections.dnc import Dnc
+from projections.mail import Mail
 from projections.outbox import Outbox
 from projections.queues import Queues
 from projections.roster import Roster
@@ -25,4 +26,5 @@ CATALOGUE: tuple[type[Projection], ...] = (
     Bans,
     Dnc,
     Voicemails,
+    Mail,
 )
