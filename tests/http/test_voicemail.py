@@ -98,6 +98,8 @@ def test_a_recording_becomes_a_message(office: Office) -> None:
     assert office.api.get(office.path(message["id"])).json() == message
     heard = office.api.get(office.path(message["id"], "/content"))
     assert (heard.content, heard.headers["content-type"]) == (FILE, "audio/wav")
+    trace = office.api.get(f"/v1/calls/{call_id}/trace").json()
+    assert "message" in [step["kind"] for step in trace["steps"]]
 
 
 def test_the_message_comes_also_after_the_caller_has_gone(office: Office) -> None:

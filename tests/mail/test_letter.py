@@ -29,10 +29,13 @@ def test_who_called_and_how_long_he_spoke() -> None:
     assert (mail["To"], mail["From"]) == ("sales@acme.example", "pbx@acme.example")
     assert mail["Subject"] == "New voicemail from 14155551234"
     assert mail["Message-ID"] == "<vmm_1@voicemail.callplane>"
-    assert mail.get_content().splitlines() == (
-        "14155551234 has left a message in Sales.\n\n"
-        "Received: 2026-11-18 11:06:40 UTC\nLength:   1:04\nMessage:  vmm_1"
-    ).splitlines()
+    assert (
+        mail.get_content().splitlines()
+        == (
+            "14155551234 has left a message in Sales.\n\n"
+            "Received: 2026-11-18 11:06:40 UTC\nLength:   1:04\nMessage:  vmm_1"
+        ).splitlines()
+    )
 
 
 def test_what_is_not_known_is_said_so() -> None:

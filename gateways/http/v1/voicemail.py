@@ -99,7 +99,7 @@ async def get_message(
 
 @get(
     f"{MESSAGE}/content",
-    **operation("hearMessage", "Download a message's audio", "media"),
+    **operation("hearMessage", "Download a message's audio", "media", [416]),
     media_type=BINARY,
 )
 async def content(
@@ -145,7 +145,7 @@ async def delete_message(
 
 @post(
     "/{id:str}/verify-pin",
-    **operation("verifyPin", "Whether that is the mailbox's PIN", "media"),
+    **operation("verifyPin", "Whether that is the mailbox's PIN", "media", [429]),
     status_code=200,
 )
 async def verify_pin(context: Context, caller: Caller, id: str, data: Pin) -> Verdict:
