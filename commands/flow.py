@@ -1,11 +1,13 @@
 """Commands about a call in its flow: begin, what comes next, and what would come (spec 04)."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from commands.message import CallIdField, Command, Line, Outcome, Printable
 from commands.world import World
+from domain import voicemail
 from domain.call import CallSession
 from domain.flow import session, simulation
 from domain.flow.node import Answer, Context
@@ -71,7 +73,13 @@ def _context(command: Command, call: CallSession, world: World) -> Context:
         from_number=first.from_number if first else "",
         to_number=first.to_number if first else "",
         turns=world.turns(command.account_id),
+        recorded=call.recorded,
+        is_full=_full_mailboxes(world),
     )
+
+
+def _full_mailboxes(world: World) -> Callable[[str, int], bool]:
+    return lambda mailbox_id, quota: voicemail.is_full(world.mailbox(mailbox_id), quota)
 
 
 def _office(command: Command, world: World) -> Office:
@@ -121,6 +129,7 @@ def simulate_flow(command: SimulateFlow, world: World) -> Outcome:
         call_id=simulation.CALL_ID,
         from_number=command.from_number,
         to_number=command.to_number,
+        is_full=_full_mailboxes(world),
     )
     found = simulation.run(
         context,

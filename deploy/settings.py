@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from domain.detection import rules_from
+from gateways.mail.server import mail_server
 from gateways.media.objects import SCHEMES
 
 PREFIX = "CALLPLANE_"
-SECRETS = frozenset({"admin_token", "secret_key", "nonce_secret", "tts_header"})
+SECRETS = frozenset({"admin_token", "secret_key", "nonce_secret", "smtp_url", "tts_header"})
 """Never printed."""
 
 
@@ -55,8 +56,16 @@ def _http_url(value: str) -> str:
     return value
 
 
+def _smtp(value: str) -> str:
+    if value:
+        mail_server(value)
+    return value
+
+
 Networks = Annotated[str, AfterValidator(_networks)]
 """Comma-separated CIDRs."""
+Sender = Annotated[str, Field(pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$")]
+"""An e-mail address."""
 
 
 class Settings(BaseModel):
@@ -123,6 +132,15 @@ class Settings(BaseModel):
     """Private networks that webhooks may go to in spite of the guard (development: loopback)."""
     webhook_retry_sec: float = Field(5.0, gt=0)
     """First pause after a failed delivery; it doubles up to an hour, for three days."""
+    smtp_url: Annotated[str, AfterValidator(_smtp)] = ""
+    """Where mail about voicemail is handed in: smtp://user:password@host:port (TLS when offered,
+    always with a password), smtp+starttls://, smtps://, smtp+plain://. Empty: no mail is sent."""
+    mail_from: Annotated[str, Field(pattern=r"^[^\s@<>,;:\"]+@[A-Za-z0-9.-]+$")] = (
+        "callplane@localhost"
+    )
+    """Sender of such mail."""
+    mail_retry_sec: float = Field(30.0, gt=0)
+    """First pause after a mail that was not taken; it doubles up to an hour, for a day."""
     max_accounts: int = Field(20_000, ge=1)
     """Accounts that a worker keeps in memory."""
     max_calls: int = Field(100_000, ge=1)

@@ -4,7 +4,7 @@ edge       HTTP control plane and the bus's edge events   ─► commands to wor
 worker     command loop of its partitions                 ─► stored events
 projector  stored events                                  ─► read models
 relay      stored events                                  ─► JetStream EVENTS
-sender     outbox                                         ─► webhooks
+sender     outbox, owed mails                             ─► webhooks, mail
 api, realtime, console                                       HTTP services
 """
 
@@ -48,10 +48,13 @@ from gateways.http.control.media import Media
 from gateways.http.control.speech import Prompts
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.health import health_endpoints, readiness
-from gateways.http.server import serve
+from gateways.http.server import GRACE, serve
 from gateways.http.v1.app import api as public_api
 from gateways.http.v1.context import Context
 from gateways.locator import Locator
+from gateways.mail.sender import MailSender
+from gateways.mail.server import mail_server
+from gateways.media.mailroom import Mailroom
 from gateways.media.objects import ObjectStore, open_objects
 from gateways.provisioning import Provisioner
 from gateways.security import Security
@@ -227,7 +230,7 @@ async def edge(settings: Settings, servers: Servers) -> None:
             trusted_proxies=networks(settings.trusted_proxies),
             api_url=f"http://{settings.bind}:{settings.api_port}/v1",
             max_body=settings.max_body_bytes,
-            media=Media(media, settings.max_media_bytes),
+            media=Media(media, settings.max_media_bytes, Mailroom(commander, reader)),
             max_media=settings.max_media_bytes,
             prompts=Prompts(voice, media),
         )
@@ -247,7 +250,14 @@ async def api(settings: Settings, servers: Servers) -> None:
         importer = Importer(commander, reader)
         media = objects(settings)
         context = Context(
-            commander, reader, provision, security, importer, media, settings.max_media_bytes
+            commander,
+            reader,
+            provision,
+            security,
+            importer,
+            media,
+            settings.max_media_bytes,
+            vault(settings, reader),
         )
         url = f"http://{settings.bind}:{settings.api_port}"
         app = public_api(
@@ -265,14 +275,27 @@ async def relay(settings: Settings, servers: Servers) -> None:
 
 
 async def sender(settings: Settings, servers: Servers) -> None:
-    """Deliver webhooks."""
+    """Deliver webhooks, and mail where there is a server for it."""
     stop = stop_on_signal()
     async with reading(servers) as reader:
         allowed = networks(settings.webhook_allow_cidrs)
         pause = settings.webhook_retry_sec
         secrets = Opened(vault(settings, reader))
         sending = Sender(servers.database_url, reader, secrets, allowed, pause)
-        await sending.run(stop)
+        others = []
+        if settings.smtp_url:
+            mail = MailSender(
+                servers.database_url,
+                reader,
+                mail_server(settings.smtp_url),
+                settings.mail_from,
+                settings.mail_retry_sec,
+            )
+            others.append(asyncio.create_task(mail.run(stop)))
+        async with background(stop, *others):
+            await sending.run(stop)
+            if others:
+                await asyncio.wait(others, timeout=GRACE)
 
 
 async def bare_service(settings: Settings, servers: Servers, port: int, name: str) -> None:

@@ -50,6 +50,7 @@ DELIVERIES = Counter("callplane_webhook_attempts_total", "Attempts to deliver", 
 DELIVERIES_WAITING = Gauge(
     "callplane_webhook_waiting", "Deliveries taken up and not yet paid", multiprocess_mode="livesum"
 )
+MAILS = Counter("callplane_mail_attempts_total", "Attempts to send a mail", ["outcome"])
 BUS_RECONNECTS = Counter("callplane_bus_reconnects_total", "Connections to the bus made again")
 FLOW_REQUESTS = Histogram(
     "callplane_flow_request_seconds", "Time of the requests of webhook nodes", ["outcome"]

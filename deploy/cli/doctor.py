@@ -162,6 +162,8 @@ def _about_servers(settings: Settings) -> list[dict[str, str]]:
     found = [_store_finding(servers.database_url), asyncio.run(_bus_finding(servers))]
     found.append(asyncio.run(_objects_finding(settings)))
     found.append(asyncio.run(_voice_finding(settings)))
+    if not settings.smtp_url:
+        found.append(_mail_finding(servers.database_url))
     for name, port in zip(("edge", "api", "realtime", "console"), _ports(settings), strict=True):
         answer = _ready(settings, port)
         reason = answer.get("reason", "see /readyz")
@@ -184,6 +186,21 @@ async def _bus_finding(servers: wiring.Servers) -> dict[str, str]:
     except Exception as error:
         return _finding(False, "NATS answers, with JetStream", f"{error}: check NATS_URL")
     return _finding(True, "NATS answers, with JetStream", "")
+
+
+def _mail_finding(url: str) -> dict[str, str]:
+    """Somebody waits for mail that nobody sends."""
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM views.resource WHERE kind = 'voicemail' AND NOT deleted"
+                "   AND body->>'notify_email' IS NOT NULL"
+            ).fetchone()
+    except psycopg.Error as error:
+        return _finding(False, "PostgreSQL answers", f"{error}: check DATABASE_URL")
+    waiting = row[0] if row else 0
+    fix = f"{waiting} mailboxes want mail about messages: set SMTP_URL"
+    return _finding(waiting == 0, "who wants mail about voicemail gets it", fix, "risk")
 
 
 async def _objects_finding(settings: Settings) -> dict[str, str]:

@@ -5,7 +5,7 @@ is called when the call arrives (`visit.answer` is None) and again with every ou
 engine reports while the call waits there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -36,6 +36,8 @@ Flag = Annotated[
 ]
 
 DEFAULT = "default"
+MAX_NAME = 150
+"""Letters of a call's id in the key of a recording."""
 
 
 class NodeData(BaseModel):
@@ -133,6 +135,10 @@ class Context:
     to_number: str
     turns: Mapping[str, int] = field(default_factory=dict)
     """Ring group → how many calls it was given before."""
+    recorded: Collection[str] = ()
+    """Keys under which the call was to leave a message before."""
+    is_full: Callable[[str, int], bool] = lambda voicemail_id, quota_mb: False
+    """Whether a mailbox has no room for another message."""
 
     @property
     def directory(self) -> Directory:
@@ -204,9 +210,9 @@ def speech_key(speech: Speech) -> str:
 
 
 def recording_key(visit: Visit, folder: str, suffix: str = "") -> str:
-    """Where a recording of the call goes. A call's id may hold what no key may."""
+    """Where a recording of the call goes. A call's id may hold what no key may, and be longer."""
     call_id = visit.context.call_id
     name = "".join(c if c.isascii() and (c.isalnum() or c in "-_.@") else "_" for c in call_id)
-    if name != call_id or name.startswith("."):
-        name = f"{name.lstrip('.')}-{sha256(call_id.encode()).hexdigest()[:8]}"
+    if name != call_id or name.startswith(".") or len(name) > MAX_NAME:
+        name = f"{name.lstrip('.')[:MAX_NAME]}-{sha256(call_id.encode()).hexdigest()[:8]}"
     return f"{visit.context.office.account_id}/{folder}/{name}{suffix}.wav"

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
@@ -39,7 +39,8 @@ MAX_PART = 200
 """Bytes; a file system takes 255 and the store puts something behind the name while it writes."""
 DOTS = frozenset({".", ".."})
 FORBIDDEN = frozenset('\\#?%*:|<>"')
-"""What means something else to a URL, a shell, a file system, or the store below."""
+"""What means something else to a URL, a shell, a file system, or the store below. A percent sign
+is what is left of something that was encoded twice."""
 
 READ_BYTES = 64 * 1024
 PART_BYTES = 5 * 1024 * 1024
@@ -65,8 +66,8 @@ class Stored(NamedTuple):
 def safe_key(text: str) -> str:
     """`text` as a key that stays in the store; Invalid otherwise.
 
-    Refused: empty and dotted parts, a leading slash, backslashes, control characters, anything
-    that is still percent-encoded (a `%2e` that was encoded twice), what is too long.
+    Refused: empty and dotted parts, a leading slash, backslashes, control characters, a percent
+    sign (a `%2e` that was encoded twice), what is too long.
     """
     if problem := _problem(text):
         raise Invalid("that is no key of an object", [Fault("/key", problem)])
@@ -75,8 +76,6 @@ def safe_key(text: str) -> str:
 
 def _problem(text: str) -> str | None:
     parts = text.split("/")
-    if unquote(text) != text:
-        return "is percent-encoded twice"
     if not all(parts):
         return "has an empty part"
     if any(part in DOTS for part in parts):

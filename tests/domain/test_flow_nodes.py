@@ -728,7 +728,11 @@ def test_a_voicemail_greets_records_and_ends() -> None:
     flow = through(node("v", "voicemail", mailboxId="vm_1"), acme=acme)
     assert _said(flow.start()) == f"{ACCOUNT}/media_1.wav"
     assert flow.step("done") == Record(
-        key=f"{ACCOUNT}/vm/{flow.call_id}.wav", max_ms=180_000, silence_ms=5_000, beep=1
+        key=f"{ACCOUNT}/vm/{flow.call_id}.wav",
+        max_ms=180_000,
+        silence_ms=5_000,
+        beep=1,
+        voicemail_id="vm_1",
     )
     assert flow.step("recorded", duration="4000") == Hangup()
 
@@ -737,7 +741,8 @@ def test_a_key_holds_only_what_a_key_may() -> None:
     acme = Acme()
     acme.add("voicemail", "vm_1")
     keys = set()
-    for call_id in ("../../x", "a/b", "a_b", "..", ".hidden", "a%2Fb"):
+    long = "x" * 254
+    for call_id in ("../../x", "a/b", "a_b", "..", ".hidden", "a%2Fb", long + "1", long + "2"):
         flow = InFlow(acme, *_voicemail_once(acme), call_id=call_id)
         flow.start()
         command = flow.step("done")
@@ -745,9 +750,10 @@ def test_a_key_holds_only_what_a_key_may() -> None:
         account, folder, name = command.key.split("/")
         assert (account, folder) == (ACCOUNT, "vm")
         assert not name.startswith(".")
+        assert len(name) < 200
         assert "%" not in name
         keys.add(command.key)
-    assert len(keys) == 6
+    assert len(keys) == 8
 
 
 def _voicemail_once(acme: Acme) -> list[dict[str, Any]]:

@@ -13,7 +13,17 @@ from pydantic import BaseModel, Field
 
 from gateways.http.asgi import Endpoint
 from gateways.http.failures import PROBLEM_HANDLERS
-from gateways.http.v1 import calls, collections, dnc, flows, keys, media, security, webhooks
+from gateways.http.v1 import (
+    calls,
+    collections,
+    dnc,
+    flows,
+    keys,
+    media,
+    security,
+    voicemail,
+    webhooks,
+)
 from gateways.http.v1.collections import COLLECTIONS
 from gateways.http.v1.context import PUBLIC, Caller, Context, authorise, provide_caller
 from gateways.http.v1.openapi import to_3_0
@@ -45,7 +55,7 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
         return context
 
     routers = [calls.router(), flows.router(), keys.router(), webhooks.router()]
-    routers += [security.router(), dnc.router(), media.router()]
+    routers += [security.router(), dnc.router(), media.router(), voicemail.router()]
     routers += [collections.router(one) for one in COLLECTIONS]
     v1 = Router(
         "/v1",

@@ -17,6 +17,7 @@ from gateways.problems import Unauthenticated
 from gateways.provisioning import Provisioner
 from gateways.security import Security
 from gateways.store.reader import Reader
+from gateways.store.secrets import Vault
 from projections import directory
 
 SCOPE = "scope"
@@ -35,6 +36,7 @@ class Context:
     objects: ObjectStore
     max_media: int
     """Bytes of the largest upload of audio."""
+    vault: Vault
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class UploadedMedia(BaseModel):
 
 @put(
     "/{id:str}/content",
-    **operation("uploadMedia", "Upload the audio of a media file", "media"),
+    **operation("uploadMedia", "Upload the audio of a media file", "media", [413, 415]),
     operation_class=AudioUpload,
     request_max_body_size=None,
     status_code=200,
@@ -59,7 +59,7 @@ async def upload(
 
 @get(
     "/{id:str}/content",
-    **operation("hearMedia", "Download a media file's audio", "media"),
+    **operation("hearMedia", "Download a media file's audio", "media", [416]),
     media_type=BINARY,
 )
 async def content(
