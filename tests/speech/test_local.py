@@ -4,9 +4,12 @@ import asyncio
 import io
 import os
 import signal
+import subprocess
+import sys
 import wave
 from array import array
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -16,6 +19,7 @@ from gateways.speech import local, sound
 from gateways.speech.local import LocalVoice
 from gateways.speech.reading import is_spelled
 from gateways.speech.voice import NotSpoken, SpeechFailed
+from tests.support.system import eventually
 
 T = TypeVar("T")
 
@@ -176,6 +180,21 @@ def test_nothing_runs_that_is_not_needed_and_nothing_stays() -> None:
     pid = spoken(pids)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_it_ends_with_the_process_that_asks_it() -> None:
+    script = (
+        "import asyncio, os\n"
+        "from gateways.speech.local import LocalVoice\n"
+        "async def main():\n"
+        "    voice = LocalVoice(1)\n"
+        "    await voice.speak('hello', 'en-US', 'male')\n"
+        "    print(voice._all[0]._process.pid, flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
+    assert eventually(lambda: not Path(f"/proc/{int(done.stdout)}/stat").exists(), 10)
 
 
 def _pid_of(voice: LocalVoice) -> int:
