@@ -13,6 +13,7 @@ from commands import (
     presence,
     queues,
     resources,
+    voicemail,
     webhooks,
 )
 from commands.message import Command, Handler
@@ -53,6 +54,11 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "dnc.StartImport": (dnc.StartImport, dnc.start_import),
     "dnc.AdvanceImport": (dnc.AdvanceImport, dnc.advance_import),
     "dnc.FinishImport": (dnc.FinishImport, dnc.finish_import),
+    "voicemail.LeaveMessage": (voicemail.LeaveMessage, voicemail.leave_message),
+    "voicemail.MarkMessage": (voicemail.MarkMessage, voicemail.mark_message),
+    "voicemail.DeleteMessage": (voicemail.DeleteMessage, voicemail.delete_message),
+    "voicemail.GuessPin": (voicemail.GuessPin, voicemail.guess_pin),
+    "voicemail.ForgiveGuesses": (voicemail.ForgiveGuesses, voicemail.forgive_guesses),
     "resources.CreateRow": (resources.CreateRow, resources.create_row),
     "resources.ChangeRow": (resources.ChangeRow, resources.change_row),
     "resources.DeleteRow": (resources.DeleteRow, resources.delete_row),

@@ -32,6 +32,8 @@ Kind = Literal[
     "webhook",
     "api_key",
     "call_limit",
+    "media_file",
+    "media_playlist",
 ]
 assert set(get_args(Kind)) == set(KINDS), "every kind of row can be asked for"
 

@@ -3,6 +3,7 @@ trace."""
 
 import asyncio
 import contextlib
+import logging
 from contextlib import AsyncExitStack
 from importlib.resources import files
 
@@ -15,7 +16,11 @@ from deploy.wiring import Servers
 from events.base import AccountId
 from gateways import manifest
 from gateways.provisioning import Provisioner
+from gateways.speech import prompts
 from gateways.store.reader import Reader
+from projections import directory
+
+log = logging.getLogger("callplane.demo")
 
 ACCOUNT = AccountId("acc_01jf18ah3jeb5w6dfp27sgjsbt")
 NUMBER = "12025550123"
@@ -35,6 +40,7 @@ async def demo(settings: Settings, servers: Servers, rate: float) -> None:
         provisioner = wiring.provisioner(settings, commander, reader)
         await _apply_quickstart(settings, reader, provisioner)
         key = await _key(settings, provisioner)
+        language = await _language(reader)
     print(_welcome(settings, key), flush=True)  # noqa: T201
     shown = False
 
@@ -45,7 +51,9 @@ async def demo(settings: Settings, servers: Servers, rate: float) -> None:
             await _print_trace(edge_url, call_id)
 
     simulated = SimulatedEdge(edge_url, (DANA,), (NUMBER,), rate, on_finished=show_first)
-    await simulated.run(stop)
+    making = asyncio.create_task(_make_prompts(settings, language))
+    async with wiring.background(stop, making):
+        await simulated.run(stop)
 
 
 async def _ready(edge_url: str, stop: asyncio.Event) -> bool:
@@ -76,6 +84,26 @@ async def _key(settings: Settings, provisioner: Provisioner) -> str:
     file.touch(mode=0o600)
     file.write_text(written.revealed["key"])
     return written.revealed["key"]
+
+
+async def _language(reader: Reader) -> str:
+    await reader.caught_up("directory")
+    found = await reader.query(lambda cursor: directory.one(cursor, ACCOUNT, "account", ACCOUNT))
+    return str(found["body"]["language"]) if found else "en-US"
+
+
+async def _make_prompts(settings: Settings, language: str) -> None:
+    """While calls come in; without its prompts the demo runs all the same."""
+    try:
+        wish = prompts.wish(language, None, None)
+        async with wiring.speaking(settings) as voice:
+            done = await prompts.generate(voice, wiring.objects(settings), wish)
+    except Exception as error:
+        log.warning("the prompts are not made: %s", error)
+        return
+    for result in done["results"]:
+        if "detail" in result:
+            log.warning("%(key)s is not made: %(detail)s", result)
 
 
 def _welcome(settings: Settings, key: str) -> str:

@@ -26,6 +26,7 @@ from events.resources import (
     Did,
     Extension,
     InQueueOption,
+    MediaFile,
     NameClaimed,
     NameReleased,
     Resource,
@@ -80,12 +81,19 @@ TARGETS: dict[str, str | None] = {
 
 POINTERS: dict[str, dict[str, str]] = {
     "sip_user": {"voicemail_id": "voicemail"},
+    "voicemail": {"greeting_media_id": "media_file"},
+    "media_playlist": {"media_ids": "media_file"},
+    "conference": {"moh_media_id": "media_file"},
     "sip_device": {"user_id": "sip_user"},
     "outbound_route": {"trunk_ids": "sip_trunk"},
     "did": {"schedule_id": "time_schedule"},
     "extension": {"schedule_id": "time_schedule"},
-    "ring_group": {"schedule_id": "time_schedule"},
-    "queue": {"schedule_id": "time_schedule"},
+    "ring_group": {"schedule_id": "time_schedule", "moh_media_id": "media_file"},
+    "queue": {
+        "schedule_id": "time_schedule",
+        "moh_media_id": "media_file",
+        "whisper_media_id": "media_file",
+    },
     "agent_queue_assignment": {"queue_id": "queue", "user_id": "sip_user"},
     "in_queue_option": {"queue_id": "queue"},
 }
@@ -113,6 +121,7 @@ def create(
         raise NotFound(f"no account {author.account_id}")
     body = versions.first(_checked(state, kind, members), state.published.get(id, {}))
     _check_pointers(state, kind, body)
+    _check_owned(author, body)
     _check_unique(state, id, body)
     made = CREATED[kind](
         account_id=author.account_id, at=author.now, id=id, by=author.by, body=body
@@ -139,6 +148,7 @@ def change(
     if not changed:
         return []
     _check_pointers(state, kind, body)
+    _check_owned(author, body)
     _check_unique(state, id, body)
     old_names, new_names = set(names_of(row.body)), set(names_of(body))
     return [
@@ -239,6 +249,15 @@ def _release(author: Author, id: str, name: Name) -> NameReleased:
     return NameReleased(
         account_id=author.account_id, at=author.now, space=name.space, key=name.key, owner_id=id
     )
+
+
+def _check_owned(author: Author, body: Resource) -> None:
+    """What is played to callers lies below the account's own key."""
+    if isinstance(body, MediaFile) and body.object_key is not None:
+        parts = body.object_key.split("/")
+        if parts[0] != author.account_id or not {"", ".", ".."}.isdisjoint(parts):
+            fault = Fault("/object_key", f"does not lie below {author.account_id}/")
+            raise Invalid("the media_file is not valid", [fault])
 
 
 def _check_unique(state: Directory, id: str, body: Resource) -> None:

@@ -107,6 +107,10 @@ Date = Annotated[
 ]
 Id = Annotated[str, Field(min_length=1, max_length=64)]
 WebUrl = Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s@/]+(/\S*)?$")]
+Mailbox = Annotated[
+    str, Field(max_length=254, pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]+$")
+]
+"""One e-mail address without a name (RFC 5321 section 4.1.2), in ASCII: it goes into a header."""
 DestKind = Literal[
     "flow",
     "user",
@@ -416,6 +420,24 @@ class Voicemail(resources.Voicemail):
     name: Text = ""
     skip_instructions: Flag = 0
     quota_mb: Count = 200
+    notify_email: Mailbox | None = None
+
+
+class MediaFile(resources.MediaFile):
+    model_config = _STRICT
+    name: Name
+    kind: Literal["prompt", "moh", "greeting", "announcement", "recording", "voicemail"] = "prompt"
+    object_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./@-]{1,512}$")] | None = None
+    format: Annotated[str, Field(pattern="^[a-z0-9]{1,8}$")] | None = None
+    duration_ms: Annotated[int, Field(ge=0)] | None = None
+    size_bytes: Annotated[int, Field(ge=0)] | None = None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class MediaPlaylist(resources.MediaPlaylist):
+    model_config = _STRICT
+    name: Name
+    media_ids: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
 
 
 class CallLimit(resources.CallLimit):
@@ -469,6 +491,8 @@ RULES: dict[str, type[Resource]] = {
     "webhook": Webhook,
     "api_key": ApiKey,
     "call_limit": CallLimit,
+    "media_file": MediaFile,
+    "media_playlist": MediaPlaylist,
 }
 
 

@@ -310,6 +310,28 @@ class Voicemail(Resource):
     skip_instructions: int = 0
     quota_mb: int = 200
     notify_email: str | None = None
+    pin_secret_ref: str | None = None
+    """Where the PIN lies in the encrypted store."""
+
+
+class MediaFile(Resource):
+    """Audio of the account. What `object_key` and the members below it say is set by the upload."""
+
+    name: str
+    kind: str = "prompt"
+    object_key: str | None = None
+    """Null: nothing was uploaded yet."""
+    format: str | None = None
+    duration_ms: int | None = None
+    """Null: not known; it is read from WAV files only."""
+    size_bytes: int | None = None
+    sha256: str | None = None
+
+
+class MediaPlaylist(Resource):
+    name: str
+    media_ids: tuple[str, ...] = ()
+    """In the order in which they are played."""
 
 
 class CallLimit(Resource):
@@ -368,6 +390,8 @@ KINDS: dict[str, type[Resource]] = {
     "webhook": Webhook,
     "api_key": ApiKey,
     "call_limit": CallLimit,
+    "media_file": MediaFile,
+    "media_playlist": MediaPlaylist,
 }
 
 R = TypeVar("R", bound=Resource)

@@ -23,6 +23,8 @@ PREFIXES = {
     "webhook": "wh",
     "api_key": "key",
     "call_limit": "lim",
+    "media_file": "media",
+    "media_playlist": "pl",
 }
 """Kind of row → prefix (spec 01)."""
 

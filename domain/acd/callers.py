@@ -22,6 +22,8 @@ from events.resources import Queue
 
 CALLBACK_PATIENCE = 24 * 3_600_000
 """Milliseconds for which somebody waits to be called back."""
+MAX_NAMED = 200
+"""Letters of a call's id that the id of its callback repeats."""
 EXITS = {
     "closed": "closed_dest",
     "full": "queue_full_dest",
@@ -219,7 +221,8 @@ def request_callback(
 
 def callback_id(call_id: CallId) -> CallId:
     """Of the call that is made because of this one."""
-    return CallId(f"cb-{sha256(call_id.encode()).hexdigest()[:32]}")
+    short = call_id if len(call_id) <= MAX_NAMED else sha256(call_id.encode()).hexdigest()
+    return CallId(f"cb-{short}")
 
 
 def go_away(desk: Desk, call_id: CallId) -> None:

@@ -47,7 +47,9 @@ def _prompt(id: str) -> str:
 
 
 def test_a_file_is_played_from_the_accounts_folder() -> None:
-    flow = through(node("a", "play", audioId="media_1", bargeIn=1), END, "a > end")
+    acme = Acme()
+    acme.add_media("media_1")
+    flow = through(node("a", "play", audioId="media_1", bargeIn=1), END, "a > end", acme=acme)
     assert flow.start() == Play(urls=(f"{ACCOUNT}/media_1.wav",), barge_in=1)
     assert flow.step("done") == Hangup(sip_code=603)
     assert flow.path == [("a", "default"), ("end", "")]
@@ -60,7 +62,7 @@ def test_a_system_prompt_is_played_from_its_own() -> None:
 
 @pytest.mark.parametrize("outcome", ["done", "barge", "timeout", "error", "anything"])
 def test_whatever_becomes_of_a_prompt_the_call_goes_on(outcome: str) -> None:
-    flow = through(node("a", "play", playlistId="pl_1"), END, "a > end")
+    flow = through(node("a", "play", audioId=_prompt("welcome")), END, "a > end")
     flow.start()
     assert isinstance(flow.step(outcome), Hangup)
 
@@ -168,7 +170,9 @@ def test_a_menu_that_is_entered_again_has_all_its_tries() -> None:
 
 def test_without_a_text_of_its_own_a_mistake_is_called_one() -> None:
     menu = node("m", "menu", promptAudioId="media_1", maxDigits=1, timeoutSec=5)
-    flow = through(menu, END, "m -digit:1> end")
+    acme = Acme()
+    acme.add_media("media_1")
+    flow = through(menu, END, "m -digit:1> end", acme=acme)
     flow.start()
     command = flow.step("digit:2")
     assert isinstance(command, Gather)
@@ -785,11 +789,16 @@ def test_a_fixed_number_calls_nobody_back() -> None:
 
 def test_a_voicemail_greets_records_and_ends() -> None:
     acme = Acme()
+    acme.add_media("media_1")
     acme.add("voicemail", "vm_1", greeting_media_id="media_1")
     flow = through(node("v", "voicemail", mailboxId="vm_1"), acme=acme)
     assert _said(flow.start()) == f"{ACCOUNT}/media_1.wav"
     assert flow.step("done") == Record(
-        key=f"{ACCOUNT}/vm/{flow.call_id}.wav", max_ms=180_000, silence_ms=5_000, beep=1
+        key=f"{ACCOUNT}/vm/{flow.call_id}.wav",
+        max_ms=180_000,
+        silence_ms=5_000,
+        beep=1,
+        voicemail_id="vm_1",
     )
     assert flow.step("recorded", duration="4000") == Hangup()
 
@@ -798,7 +807,8 @@ def test_a_key_holds_only_what_a_key_may() -> None:
     acme = Acme()
     acme.add("voicemail", "vm_1")
     keys = set()
-    for call_id in ("../../x", "a/b", "a_b", "..", ".hidden", "a%2Fb"):
+    long = "x" * 254
+    for call_id in ("../../x", "a/b", "a_b", "..", ".hidden", "a%2Fb", long + "1", long + "2"):
         flow = InFlow(acme, *_voicemail_once(acme), call_id=call_id)
         flow.start()
         command = flow.step("done")
@@ -806,9 +816,10 @@ def test_a_key_holds_only_what_a_key_may() -> None:
         account, folder, name = command.key.split("/")
         assert (account, folder) == (ACCOUNT, "vm")
         assert not name.startswith(".")
+        assert len(name) < 200
         assert "%" not in name
         keys.add(command.key)
-    assert len(keys) == 6
+    assert len(keys) == 8
 
 
 def _voicemail_once(acme: Acme) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ ROWS: dict[str, tuple[str, Fact]] = {
     "forward": ("fwd_1", created("forward", "fwd_1", name="Mobile", to="12025550123")),
 }
 """Kind of target → a row of its kind."""
+MEDIA = created("media_file", "media_1", name="Hold")
 MAKE: dict[str, dict[str, Any]] = {
     "sip_user": {"username": "1009"},
     "sip_device": {"user_id": "us_1", "auth_username": "1009", "realm": "acme.example"},
@@ -33,6 +34,9 @@ MAKE: dict[str, dict[str, Any]] = {
     "outbound_route": {},
     "ring_group": {"name": "Shop"},
     "queue": {"name": "Sales"},
+    "voicemail": {},
+    "conference": {"name": "Daily"},
+    "media_playlist": {"name": "Music"},
     "agent_queue_assignment": {"queue_id": "q_1", "user_id": "us_1"},
     "in_queue_option": {"queue_id": "q_1", "digit": "1", "action": "callback"},
 }
@@ -102,7 +106,7 @@ def test_every_kind_of_target_leads_somewhere() -> None:
     [(kind, member) for kind, pointers in POINTERS.items() for member in pointers],
 )
 def test_a_pointer_to_nothing_is_refused(kind: str, member: str) -> None:
-    wrong = ["nobody"] if member == "trunk_ids" else "nobody"
+    wrong = ["nobody"] if member.endswith("_ids") else "nobody"
     made = account(*ALL).when(create(kind, "new_1", **{**MAKE[kind], member: wrong}))
     made.then_refused(Invalid, f"/{member}")
 
@@ -224,6 +228,44 @@ def test_by_force_the_default_of_the_account_is_let_go_of() -> None:
     after = used.when(delete("call_flow", "flow_1", force=True)).then_given().state.directory
     assert after.account is not None
     assert (after.account.did_default_dest_kind, after.account.did_default_dest_id) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "member"),
+    [
+        (kind, member)
+        for kind, pointers in POINTERS.items()
+        for member, wanted in pointers.items()
+        if wanted == "media_file"
+    ],
+)
+def test_media_in_use_stays_or_is_let_go_of_by_force(kind: str, member: str) -> None:
+    named = ["media_1"] if member.endswith("_ids") else "media_1"
+    used = account(*ALL, MEDIA).when(create(kind, "new_1", **{**MAKE[kind], member: named}))
+    given = used.then_given()
+    given.when(delete("media_file", "media_1")).then_refused(Conflict)
+    after = given.when(delete("media_file", "media_1", force=True)).then_given().state
+    assert getattr(after.directory.rows["new_1"].body, member) in (None, ())
+
+
+@pytest.mark.parametrize("key", ["acc_other/a.wav", "system/en-US/male/x.wav", f"{ACCOUNT}/../a"])
+def test_media_lie_below_their_own_account(key: str) -> None:
+    made = account().when(create("media_file", "media_2", name="x", object_key=key))
+    made.then_refused(Invalid, "/object_key")
+    there = account(MEDIA).when(change("media_file", "media_1", object_key=key))
+    there.then_refused(Invalid, "/object_key")
+    good = f"{ACCOUNT}/media_2.wav"
+    account().when(create("media_file", "media_2", name="x", object_key=good)).then_given()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "nobody", "a@b\nBcc: c@d", "a b@c.example", "Alice <a@b.example>", "a@b.example,c@d"],
+)
+def test_mail_goes_to_one_plain_address(address: str) -> None:
+    made = account().when(create("voicemail", "vm_2", notify_email=address))
+    made.then_refused(Invalid, "/notify_email")
+    account().when(create("voicemail", "vm_2", notify_email="a.b+vm@c-d.example")).then_given()
 
 
 @pytest.mark.parametrize("force", [False, True])

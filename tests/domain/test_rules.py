@@ -33,6 +33,8 @@ MAKE: dict[str, dict[str, Any]] = {
         "edges": [],
     },
     "voicemail": {},
+    "media_file": {"name": "Welcome"},
+    "media_playlist": {"name": "Music", "media_ids": ["media_1"]},
     "call_limit": {"scope_kind": "account", "period_sec": 60, "max_count": 3},
     "ring_group": {"name": "Sales", "members": [{"user_id": "us_1"}]},
     "conference": {"name": "Weekly"},

@@ -121,6 +121,8 @@ from events.resources import (
     FlowNode,
     Forward,
     InQueueOption,
+    MediaFile,
+    MediaPlaylist,
     NameClaimed,
     NameReleased,
     OutboundRoute,
@@ -136,6 +138,13 @@ from events.resources import (
     TimeSchedule,
     Voicemail,
     Webhook,
+)
+from events.voicemail import (
+    MessageDeleted,
+    MessageLeft,
+    MessageRead,
+    MessageReplaced,
+    MessageUnread,
 )
 from events.webhooks import WebhookTested
 
@@ -239,7 +248,9 @@ _COMMANDS: tuple[FlowCommand, ...] = (
         record=1,
         ring_group_id="rg_1",
     ),
-    Record(key="acc_1/vm/call-1.wav", max_ms=180_000, silence_ms=5_000, beep=1),
+    Record(
+        key="acc_1/vm/call-1.wav", max_ms=180_000, silence_ms=5_000, beep=1, voicemail_id="vm_1"
+    ),
     JoinConference(room="conf_1", pin="4711", flags=("record",), max_members=9),
     Hangup(cause="user_busy", sip_code=486),
     Request(
@@ -253,6 +264,13 @@ _COMMANDS: tuple[FlowCommand, ...] = (
     ),
 )
 
+_ABOUT_MESSAGE: dict[str, Any] = {
+    "account_id": _ACCOUNT,
+    "at": _NOW,
+    "voicemail_id": "vm_1",
+    "message_id": "vmm_1",
+}
+_COUNTED: dict[str, Any] = {**_ABOUT_MESSAGE, "new": 2, "old": 1, "user_ids": ("us_1",)}
 _OUTCOME = Outcome(
     direction=Direction.INBOUND,
     from_number="14155551234",
@@ -302,6 +320,15 @@ _ROWS: dict[str, Resource] = {
     ),
     "conference": Conference(name="Weekly", pin="4711"),
     "webhook": Webhook(url="https://hooks.example/in", secret_ref="secret_1"),
+    "media_file": MediaFile(
+        name="Welcome",
+        object_key="acc_1/media_1.wav",
+        format="wav",
+        duration_ms=1_500,
+        size_bytes=24_044,
+        sha256="0" * 64,
+    ),
+    "media_playlist": MediaPlaylist(name="Music", media_ids=("media_1", "media_2")),
     "call_limit": CallLimit(scope_kind="user", scope_id="us_1", period_sec=60, max_count=3),
     "api_key": ApiKey(
         name="CRM", kind="sk", prefix="sk_abcd", sha256="0" * 64, scopes=("cdr", "agents")
@@ -471,6 +498,20 @@ EXAMPLES: list[Fact] = [
         rejected=(RejectedLine(3, "nobody", "not a telephone number"),),
     ),
     ImportFinished(**_ABOUT_LIST, import_id="imp_1"),
+    MessageLeft(
+        **_COUNTED,
+        call_id=_CALL,
+        caller="14155551234",
+        media_key="acc_1/vm/call-1.wav",
+        duration_ms=4_000,
+        size_bytes=64_044,
+        received_at=_NOW,
+        notify_email="sales@acme.example",
+    ),
+    MessageReplaced(**_ABOUT_MESSAGE, duration_ms=None, size_bytes=9),
+    MessageRead(**_COUNTED),
+    MessageUnread(**_COUNTED),
+    MessageDeleted(**_COUNTED),
     WebhookTested(account_id=_ACCOUNT, at=_NOW, webhook_id="wh_1"),
     NameClaimed(**_ABOUT_NAME),
     NameReleased(**_ABOUT_NAME),

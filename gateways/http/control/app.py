@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from commands.acd import ClaimCall, ConfirmLease, ShowAgent
 from commands.bans import ReportRefusedAccess
@@ -19,6 +20,8 @@ from gateways.carriers import CarrierHooks
 from gateways.edge.control import EdgeControl, farewell, read
 from gateways.http import roster
 from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
+from gateways.http.control.media import Media
+from gateways.http.control.speech import Prompts
 from gateways.http.traces import trace_answer
 from gateways.locator import Locator
 from gateways.problems import NotImplementedHere, Unauthenticated
@@ -41,6 +44,9 @@ class ControlPlane:
     trusted_proxies: tuple[Network, ...]
     api_url: str
     max_body: int
+    media: Media
+    max_media: int
+    prompts: Prompts
 
     def endpoints(self) -> list[Endpoint]:
         """Every path of this service but health and metrics."""
@@ -57,6 +63,7 @@ class ControlPlane:
             "/presence/users": {"GET": operator(self._users)},
             "/cac": {"GET": operator(self._usage)},
             "/cac/reset": {"POST": operator(self._reset)},
+            "/admin/tts/generate": {"POST": self._for_admin(self.prompts.generate)},
         }
         found = [endpoint(path, way, self.max_body, self._refused) for path, way in paths.items()]
         for path, answered in (("/agent/confirm", self._confirm), ("/agent/claim", self._claim)):
@@ -76,6 +83,14 @@ class ControlPlane:
         found.append(
             endpoint("/hooks/carrier", reports, self.max_body, self._refused, is_mount=True)
         )
+        stored = {
+            "GET": operator(self.media.get),
+            "HEAD": operator(self.media.get),
+            "PUT": node(self.media.put),
+        }
+        found.append(
+            endpoint("/media", stored, self.max_media, self._refused, is_mount=True, streams=True)
+        )
         elsewhere = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), self._elsewhere)
         found.append(endpoint("/v1", elsewhere, self.max_body, is_mount=True))
         return found
@@ -91,6 +106,15 @@ class ControlPlane:
     def _for_operators(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
         async def gated(request: Request) -> Answer:
             return await handle(request, await self._operator(request))
+
+        return gated
+
+    def _for_admin(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
+        async def gated(request: Request) -> Answer:
+            admin = self.gate.admin(request.headers.get("x-admin-token"))
+            if admin is None:
+                raise Unauthenticated("this needs x-admin-token")
+            return await handle(request, admin)
 
         return gated
 
@@ -132,7 +156,7 @@ class ControlPlane:
             self.commander.tell(
                 ReportRefusedAccess(
                     ip=self._address(request)[:64] or "unknown",
-                    path=request.path.replace(" ", "%20")[:255],
+                    path=quote(request.path)[:255],
                     status=status,
                 )
             )

@@ -20,8 +20,10 @@ from gateways.http.v1 import (
     dnc,
     flows,
     keys,
+    media,
     queues,
     security,
+    voicemail,
     webhooks,
 )
 from gateways.http.v1.collections import COLLECTIONS
@@ -56,6 +58,7 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
 
     routers = [calls.router(), flows.router(), keys.router(), webhooks.router()]
     routers += [security.router(), dnc.router(), agents.router(), queues.router()]
+    routers += [media.router(), voicemail.router()]
     routers += [collections.router(one) for one in COLLECTIONS]
     v1 = Router(
         "/v1",
