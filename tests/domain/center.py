@@ -239,7 +239,7 @@ def a_shift(chance: Random, now: Millis = NOW, prefix: str = "", calls: int = 30
             elif center.of(agent).offer is not None and chance.random() < 0.3:
                 center.miss(agent)
         if number % 5 == 4 and center.floor.callers:
-            center.call_back(next(iter(center.floor.callers)))
+            center.call_back(next(iter(center.floor.callers)), queues[0])
         for call_id in [*center.floor.talks, *center.floor.callers]:
             if chance.random() < 0.3:
                 center.end(call_id)
