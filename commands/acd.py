@@ -30,6 +30,7 @@ from domain.errors import Conflict, Fault, Invalid, NotFound
 from domain.routing import Office
 from events.acd import AgentReserved, CallerLeft, CallerQueued, Departure, LeaseEnd, LeaseReleased
 from events.base import AccountId, CallId, Fact, Millis
+from events.call import ORDERS, FlowStepped
 from events.resources import Queue, SipUser
 
 SILENCE = Millis(90_000)
@@ -56,8 +57,11 @@ Moved = dict[AccountId, set[CallId]]
 def moved_by(facts: Iterable[Fact]) -> Moved:
     found: Moved = {}
     for fact in facts:
-        if isinstance(fact, AgentReserved | LeaseReleased | CallerLeft):
-            found.setdefault(fact.account_id, set()).add(fact.call_id)
+        match fact:
+            case AgentReserved() | LeaseReleased() | CallerLeft():
+                found.setdefault(fact.account_id, set()).add(fact.call_id)
+            case FlowStepped() if fact.reported in ORDERS:
+                found.setdefault(fact.account_id, set()).add(fact.call_id)
     return found
 
 

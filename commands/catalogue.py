@@ -13,6 +13,7 @@ from commands import (
     presence,
     queues,
     resources,
+    transfer,
     voicemail,
     webhooks,
 )
@@ -26,6 +27,10 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "call.StepFlow": (flow.StepFlow, flow.step_flow),
     "call.ShowCallback": (flow.ShowCallback, flow.show_callback),
     "call.SimulateFlow": (flow.SimulateFlow, flow.simulate_flow),
+    "call.TransferCall": (transfer.TransferCall, transfer.transfer_call),
+    "call.CompleteTransfer": (transfer.CompleteTransfer, transfer.complete_transfer),
+    "call.CancelTransfer": (transfer.CancelTransfer, transfer.cancel_transfer),
+    "call.JoinAll": (transfer.JoinAll, transfer.join_all),
     "presence.VerifyDigest": (presence.VerifyDigest, presence.verify_digest),
     "presence.ReportContact": (presence.ReportContact, presence.report_contact),
     "acd.ControlAgent": (acd.ControlAgent, acd.control_agent),

@@ -52,7 +52,7 @@ class StepFlow(Command):
 
 def start_flow(command: StartFlow, world: World) -> Outcome:
     (call,) = world.calls([command.call_id])
-    told = session.start(call, _context(command, call, world), command.flow_id, command.vars)
+    told = session.start(call, context_of(command, call, world), command.flow_id, command.vars)
     world.hear_of(command.account_id, command.call_id)
     return _outcome(command, told)
 
@@ -60,12 +60,12 @@ def start_flow(command: StartFlow, world: World) -> Outcome:
 def step_flow(command: StepFlow, world: World) -> Outcome:
     (call,) = world.calls([command.call_id])
     answer = Answer(command.outcome, command.data)
-    told = session.step(call, _context(command, call, world), answer, command.seq)
+    told = session.step(call, context_of(command, call, world), answer, command.seq)
     world.hear_of(command.account_id, command.call_id)
     return _outcome(command, told)
 
 
-def _context(command: Command, call: CallSession, world: World) -> Context:
+def context_of(command: Command, call: CallSession, world: World) -> Context:
     first = call.hops[0] if call.hops else None
     return Context(
         office=_office(command, world),
@@ -75,6 +75,7 @@ def _context(command: Command, call: CallSession, world: World) -> Context:
         from_number=first.from_number if first else "",
         to_number=first.to_number if first else "",
         node_id=call.hops[-1].node_id if call.hops else None,
+        user_id=first.caller_user_id if first else None,
         turns=world.turns(command.account_id),
         recorded=call.recorded,
         is_full=_full_mailboxes(world),
@@ -99,7 +100,7 @@ def _outcome(command: StartFlow | StepFlow, told: Told) -> Outcome:
     if told.look_at is not None:
         reply["lookAt"] = told.look_at  # for the gateway, which takes it out
     wake = floor_deadlines(command.account_id, told.floor)
-    return Outcome([*told.facts, *told.floor], reply, wake)
+    return Outcome(told.all_facts, reply, wake)
 
 
 def wired(command: FlowCommand | Originate) -> dict[str, Any]:

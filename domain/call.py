@@ -26,6 +26,7 @@ from events.call import (
     Outcome,
     ProxyToUser,
     Reject,
+    TransferRefused,
 )
 from events.flow import Record
 
@@ -38,6 +39,7 @@ CallFact = (
     | CallRevised
     | CallObserved
     | FlowStepped
+    | TransferRefused
 )
 MAX_HOPS = 10
 IDLE_BEFORE_ANSWER = 60_000
@@ -72,6 +74,8 @@ class CallSession:
     """When the last fact was decided: the call's last sign of life."""
     flow: FlowRun | None = None
     """The flow that was started last."""
+    refused: list[TransferRefused] = field(default_factory=list)
+    """Transfers that were refused."""
     early_reports: list[Report] = field(default_factory=list)
     """Reports that came before the route request."""
     recorded: dict[str, str] = field(default_factory=dict)
@@ -317,6 +321,8 @@ def evolve(state: CallSession, fact: CallFact) -> CallSession:
             state.flow = run.evolved(state.flow, fact)
             if isinstance(command := fact.command, Record) and command.voicemail_id:
                 state.recorded[command.key] = command.voicemail_id
+        case TransferRefused():
+            state.refused.append(fact)
         case _:
             assert_never(fact)
     return state

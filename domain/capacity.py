@@ -1,11 +1,12 @@
 """Channels of an account (CAC, spec 06): all dimensions of a call are taken at once or none.
 
 Guarantees: a counter is the number of open calls that hold the channel; at admission it is within
-its limit; a call gives back exactly what it took, once, however often its end is reported.
+its limit; a call gives back exactly what it took, once, however often its end is reported. What the
+legs hold that a flow dials for a call is part of what the call holds.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, assert_never
 
 from domain import tolls, windows
@@ -18,12 +19,13 @@ from events.capacity import (
     ChannelsTaken,
     Count,
     Hold,
+    LegsHeld,
     LimitExceeded,
     ReleaseReason,
     TollFraudSuspected,
 )
 
-CapacityFact = ChannelsTaken | ChannelsReleased | LimitExceeded | TollFraudSuspected
+CapacityFact = ChannelsTaken | LegsHeld | ChannelsReleased | LimitExceeded | TollFraudSuspected
 
 
 class Limit(NamedTuple):
@@ -51,6 +53,13 @@ class Admission:
     since: Millis
     holds: tuple[Hold, ...]
     node_id: str | None = None
+    legs: tuple[Hold, ...] = ()
+    """What its legs hold now."""
+
+    @property
+    def all_holds(self) -> dict[Hold, None]:
+        """A call holds a channel once, whatever needs it."""
+        return dict.fromkeys((*self.holds, *self.legs))
 
 
 @dataclass(slots=True)
@@ -125,6 +134,34 @@ def take(
     ]
 
 
+def hold_legs(
+    state: Capacity,
+    account_id: AccountId,
+    call_id: CallId,
+    holds: Iterable[Hold],
+    now: Millis,
+    counts: Sequence[Count] = (),
+    is_costly: bool = False,
+) -> list[LegsHeld]:
+    """The legs of a call hold these now; nothing when they did before and none begins. The legs of
+    a call that holds nothing itself (any more) hold nothing."""
+    admission = state.open.get(call_id)
+    wanted = tuple(dict.fromkeys(holds)) if admission else ()
+    known = admission.legs if admission else ()
+    if set(wanted) == set(known) and not counts and not is_costly:
+        return []
+    return [
+        LegsHeld(
+            account_id=account_id,
+            at=now,
+            call_id=call_id,
+            holds=wanted,
+            counts=tuple(counts),
+            is_costly=is_costly,
+        )
+    ]
+
+
 def release(
     state: Capacity, account_id: AccountId, call_id: CallId, reason: ReleaseReason, now: Millis
 ) -> list[ChannelsReleased]:
@@ -149,19 +186,18 @@ def evolve(state: Capacity, fact: CapacityFact) -> Capacity:
                 fact.holds,
                 fact.node_id,
             )
-            for hold in fact.holds:
-                state.holders.setdefault(hold, set()).add(fact.call_id)
-            if fact.counts:
-                windows.count(state.windows, fact.counts, fact.at)
-            if fact.is_costly:
-                tolls.add(state.tolls, fact.at)
+            _hold(state, fact.call_id, fact.holds)
+            _count(state, fact)
+        case LegsHeld():
+            if admission := state.open.get(fact.call_id):
+                after = replace(admission, legs=fact.holds)
+                state.open[fact.call_id] = after
+                _let_go(state, fact.call_id, admission.all_holds.keys() - after.all_holds.keys())
+                _hold(state, fact.call_id, fact.holds)
+            _count(state, fact)
         case ChannelsReleased():
             if admission := state.open.pop(fact.call_id, None):
-                for hold in dict.fromkeys(admission.holds):
-                    holders = state.holders[hold]
-                    holders.discard(fact.call_id)
-                    if not holders:
-                        del state.holders[hold]
+                _let_go(state, fact.call_id, admission.all_holds)
         case TollFraudSuspected():
             state.tolls.alarmed = True
         case LimitExceeded():
@@ -169,6 +205,26 @@ def evolve(state: Capacity, fact: CapacityFact) -> Capacity:
         case _:
             assert_never(fact)
     return state
+
+
+def _hold(state: Capacity, call_id: CallId, holds: Iterable[Hold]) -> None:
+    for hold in holds:
+        state.holders.setdefault(hold, set()).add(call_id)
+
+
+def _let_go(state: Capacity, call_id: CallId, holds: Iterable[Hold]) -> None:
+    for hold in holds:
+        holders = state.holders[hold]
+        holders.discard(call_id)
+        if not holders:
+            del state.holders[hold]
+
+
+def _count(state: Capacity, fact: ChannelsTaken | LegsHeld) -> None:
+    if fact.counts:
+        windows.count(state.windows, fact.counts, fact.at)
+    if fact.is_costly:
+        tolls.add(state.tolls, fact.at)
 
 
 # Fold
@@ -181,6 +237,5 @@ def restored(
     state = Capacity(windows=counted or {}, tolls=costly or Tolls())
     for admission in admissions:
         state.open[admission.call_id] = admission
-        for hold in admission.holds:
-            state.holders.setdefault(hold, set()).add(admission.call_id)
+        _hold(state, admission.call_id, admission.all_holds)
     return state

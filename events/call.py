@@ -203,6 +203,19 @@ class CallObserved(CallFact):
     hangup_by: str | None = None
 
 
+class TransferRefused(CallFact):
+    """A user may not send his caller there."""
+
+    from_user_id: str
+    target_kind: str
+    target_id: str
+    reason: str
+
+
+ORDERS = frozenset({"transfer", "transfer_complete", "transfer_cancel", "transfer_3way"})
+"""What is reported of a step that somebody else than the engine has asked for."""
+
+
 class FlowStepped(CallFact):
     """A flow was started or told an outcome, and went on to its next command.
 

@@ -70,8 +70,19 @@ class ChannelsTaken(CapacityFact):
     """It goes abroad or to a premium number."""
 
 
+class LegsHeld(CapacityFact):
+    """What the legs that a flow has dialled for an open call hold beside the call itself, all of
+    it: whatever its legs held before and is not named here was given back."""
+
+    call_id: CallId
+    holds: tuple[Hold, ...]
+    counts: tuple[Count, ...] = ()
+    """The sliding windows in which a leg that begins counts."""
+    is_costly: bool = False
+
+
 class ChannelsReleased(CapacityFact):
-    """A call gave back exactly what it held."""
+    """A call gave back exactly what it and its legs held."""
 
     call_id: CallId
     reason: ReleaseReason

@@ -2,6 +2,10 @@
 
 On the wire the members of commands are camelCase; they are stored as they are named here. Flags
 are 0/1. `urls` are keys below the control plane's ``/media/``.
+
+A transfer is told with these commands too. It comes as the answer to a poll, in the place of the
+command that the engine is carrying out; nobody has asked for it. Whom the new command does not
+name is let go: the caller is put on hold with music, everybody else is hung up.
 """
 
 from typing import Annotated, Literal, NamedTuple
@@ -80,6 +84,13 @@ class Dial(_Wired):
     """``parallel``: every leg after its delay. ``failover``: the next when one has failed."""
     caller_id: str
     timeout_ms: int
+    mode: str | None = None
+    """``consult``: the agent who has the caller stays on the line and hears how it rings, the
+    caller is on hold. Reported as `answered` as soon as somebody has answered; if the agent hangs
+    up meanwhile, as `done` with the data ``party: agent``. Without a mode the caller is dialled
+    through: an agent who has him is hung up, the caller hears the music, and `answered` is
+    reported when the conversation is over. A leg that rings already, or was answered just
+    now, is kept."""
     record: int = 0
     ring_group_id: str | None = None
     queue_id: str | None = None
@@ -132,11 +143,17 @@ class Record(_Wired):
 
 
 class JoinConference(_Wired):
+    """Into a room. In a transfer: the bridge of the call, whose parties stand in the flags."""
+
     command: Literal["conference"] = "conference"
     room: str
     pin: str | None = None
     flags: tuple[str, ...] = ()
+    """``record``, ``wait_for_moderator``; of a bridge who is in it: ``caller``, ``agent`` (who
+    transfers), ``target``. `done` with the data ``party`` says who has left it (``agent`` or
+    ``target``), without that the bridge is over. The caller's own end is `hangup`."""
     max_members: int | None = None
+    poll_ms: int | None = None
 
 
 class Hangup(_Wired):
@@ -197,6 +214,12 @@ class Frame(Value):
     timeouts: int = 0
     leases: tuple[str, ...] = ()
     """The reservations whose legs the engine has been given."""
+    users: tuple[str, ...] = ()
+    """The users whose lines the command rings, or who talk because of it."""
+    trunks: tuple[str, ...] = ()
+    """The trunks that it goes out through; an empty text stands for the platform's carrier."""
+    held: tuple["Frame", ...] = ()
+    """Where the call goes on if a transfer comes to nothing."""
 
 
 class Visited(NamedTuple):

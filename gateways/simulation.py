@@ -9,7 +9,7 @@ from commands.flow import SimulateFlow
 from domain.errors import Fault, Invalid, NotFound
 from domain.rules import faults_of
 from events.base import AccountId, CallId
-from events.call import CallRouted, FlowStepped
+from events.call import ORDERS, CallRouted, FlowStepped
 from gateways.bus.client import Commander
 from gateways.http.traces import read_facts
 from gateways.store.reader import Reader
@@ -47,7 +47,8 @@ def recorded(facts: Sequence[Positioned], flow_id: str) -> dict[str, Any]:
     if not starts:
         raise Invalid("the call ran no flow", [Fault("/from_call", "ran no flow")])
     first = next((place for place in starts if steps[place].flow_id == flow_id), starts[0])
-    after = next((place for place in starts if place > first), len(steps))
+    others = (place for place, step in enumerate(steps) if step.reported in (None, *ORDERS))
+    after = next((place for place in others if place > first), len(steps))
     routed = next(item.fact for item in facts if isinstance(item.fact, CallRouted))
     return {
         "outcomes": [

@@ -1,6 +1,7 @@
 """Which calls are open, what do they hold, which starts count in a window? (spec 06, GET /cac)
 
-One row per open call and one per counted start. Counters are counted from the rows, so their sum is
+One row per open call (`legs`: what is held for those that its flow has dialled) and one per
+counted start. Counters are counted from the rows, so their sum is
 always the sum of what the calls hold. A start goes when a later one of its window finds it too old.
 """
 
@@ -13,7 +14,7 @@ from psycopg.rows import DictRow
 
 from events.base import AccountId
 from events.call import CallAnswered, CallRinging
-from events.capacity import ChannelsReleased, ChannelsTaken
+from events.capacity import ChannelsReleased, ChannelsTaken, Hold, LegsHeld
 from projections.base import Positioned, Projection, columns_of, unnest
 
 _ROW = {
@@ -25,8 +26,10 @@ _ROW = {
     "since": "bigint",
     "state": "text",
     "holds": "text",
+    "legs": "text",
     "node_id": "text",
 }
+_LEGS = {"call_id": "text", "legs": "text"}
 _START = {
     "account_id": "text",
     "limit_id": "text",
@@ -38,12 +41,16 @@ _START = {
 _STATE = {"call_id": "text", "state": "text"}
 _INSERT = f"""
     INSERT INTO channel ({", ".join(_ROW)})
-    SELECT call_id, account_id, direction, from_num, to_num, since, state, holds::jsonb, node_id
+    SELECT call_id, account_id, direction, from_num, to_num, since, state, holds::jsonb,
+           legs::jsonb, node_id
       FROM {unnest(_ROW)}"""
 _UPDATE = f"""
     UPDATE channel AS old SET state = new.state
       FROM {unnest(_STATE)}
      WHERE old.call_id = new.call_id AND old.state <> 'answered'"""
+_UPDATE_LEGS = f"""
+    UPDATE channel AS old SET legs = new.legs::jsonb
+      FROM {unnest(_LEGS)} WHERE old.call_id = new.call_id"""
 _COUNT = f"INSERT INTO counted_start ({', '.join(_START)}) SELECT * FROM {unnest(_START)}"
 _FORGET = """
     DELETE FROM counted_start AS old
@@ -54,13 +61,13 @@ _DELETE = "DELETE FROM channel WHERE call_id = ANY(%s)"
 
 class Channels(Projection):
     name = "channels"
-    version = 2
+    version = 3
     tables = ("channel", "counted_start")
     ddl = """
         CREATE TABLE channel (
             call_id text PRIMARY KEY, account_id text NOT NULL, direction text NOT NULL,
             from_num text NOT NULL, to_num text NOT NULL, since bigint NOT NULL,
-            state text NOT NULL, holds jsonb NOT NULL, node_id text
+            state text NOT NULL, holds jsonb NOT NULL, legs jsonb NOT NULL, node_id text
         );
         CREATE INDEX channel_account_idx ON channel (account_id, since);
         CREATE INDEX channel_node_idx ON channel (node_id, since);
@@ -75,12 +82,19 @@ class Channels(Projection):
     def fold(self, cursor: Cursor[DictRow], facts: Sequence[Positioned]) -> bool:
         taken: dict[str, dict[str, Any]] = {}
         states: dict[str, dict[str, Any]] = {}
+        legs: dict[str, dict[str, Any]] = {}
         released: list[str] = []
         starts: list[dict[str, Any]] = []
         for _, _, _, _, fact in facts:
             match fact:
                 case ChannelsTaken():
                     taken[fact.call_id] = _row(fact)
+                    starts += _starts(fact)
+                case LegsHeld():
+                    row = taken.get(fact.call_id) or legs.setdefault(
+                        fact.call_id, {"call_id": fact.call_id}
+                    )
+                    row["legs"] = _listed(fact.holds)
                     starts += _starts(fact)
                 case CallRinging() | CallAnswered():
                     state = "answered" if isinstance(fact, CallAnswered) else "early"
@@ -91,6 +105,7 @@ class Channels(Projection):
                         row["state"] = state
                 case ChannelsReleased():
                     states.pop(fact.call_id, None)
+                    legs.pop(fact.call_id, None)
                     if taken.pop(fact.call_id, None) is None:
                         released.append(fact.call_id)
         if released:
@@ -99,9 +114,11 @@ class Channels(Projection):
             cursor.execute(_INSERT, columns_of(taken.values(), list(_ROW)))
         if states:
             cursor.execute(_UPDATE, columns_of(states.values(), list(_STATE)))
+        if legs:
+            cursor.execute(_UPDATE_LEGS, columns_of(legs.values(), list(_LEGS)))
         if starts:
             _write_starts(cursor, starts)
-        return bool(released or taken or states)
+        return bool(released or taken or states or legs or starts)
 
 
 def _row(fact: ChannelsTaken) -> dict[str, Any]:
@@ -113,12 +130,17 @@ def _row(fact: ChannelsTaken) -> dict[str, Any]:
         "to_num": fact.to_number,
         "since": fact.at,
         "state": "routed",
-        "holds": orjson.dumps([list(hold) for hold in fact.holds]).decode(),
+        "holds": _listed(fact.holds),
+        "legs": "[]",
         "node_id": fact.node_id,
     }
 
 
-def _starts(fact: ChannelsTaken) -> Iterator[dict[str, Any]]:
+def _listed(holds: Sequence[Hold]) -> str:
+    return orjson.dumps([list(hold) for hold in holds]).decode()
+
+
+def _starts(fact: ChannelsTaken | LegsHeld) -> Iterator[dict[str, Any]]:
     for limit_id, scope_id, period_sec in fact.counts:
         yield {
             "account_id": fact.account_id,
@@ -152,11 +174,15 @@ def _write_starts(cursor: Cursor[DictRow], starts: Sequence[dict[str, Any]]) -> 
 
 
 def open_calls(cursor: Cursor[DictRow], account_id: AccountId) -> list[DictRow]:
-    """The account's open calls, oldest first; `holds` is a list of [dimension, id]."""
-    return cursor.execute(
+    """The account's open calls, oldest first; `holds` is a list of [dimension, id], with those of
+    their legs."""
+    rows = cursor.execute(
         "SELECT * FROM views.channel WHERE account_id = %s ORDER BY since, call_id",
         (account_id,),
     ).fetchall()
+    for row in rows:
+        row["holds"] += [hold for hold in row.pop("legs") if hold not in row["holds"]]
+    return rows
 
 
 def open_at_node(

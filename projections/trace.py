@@ -23,6 +23,7 @@ from events.acd import (
 )
 from events.base import Fact
 from events.call import (
+    ORDERS,
     CallAnswered,
     CallDialogStarted,
     CallEnded,
@@ -35,8 +36,15 @@ from events.call import (
     Reject,
     RunFlow,
     SendOut,
+    TransferRefused,
 )
-from events.capacity import ChannelsReleased, ChannelsTaken, LimitExceeded, TollFraudSuspected
+from events.capacity import (
+    ChannelsReleased,
+    ChannelsTaken,
+    LegsHeld,
+    LimitExceeded,
+    TollFraudSuspected,
+)
 from events.flow import Visited
 from events.voicemail import MessageLeft
 from projections.base import Positioned, Projection
@@ -74,7 +82,9 @@ _CONCERNS_A_CALL = (
     CallRevised,
     CallObserved,
     FlowStepped,
+    TransferRefused,
     ChannelsTaken,
+    LegsHeld,
     ChannelsReleased,
     LimitExceeded,
     TollFraudSuspected,
@@ -150,6 +160,8 @@ def _steps_of(fact: Fact) -> list[dict[str, Any]]:
             return [step]
         case FlowStepped():
             return _flow_steps(fact)
+        case TransferRefused():
+            return [_refused_step(fact)]
         case ChannelsTaken():
             holds = [f"{dimension.value} {id}" for dimension, id in fact.holds]
             return [
@@ -158,6 +170,17 @@ def _steps_of(fact: Fact) -> list[dict[str, Any]]:
                     "source": "cac",
                     "kind": "taken",
                     "title": f"{len(holds)} channel(s) taken",
+                    "detail": {"holds": holds},
+                }
+            ]
+        case LegsHeld():
+            holds = [f"{dimension.value} {id}" for dimension, id in fact.holds]
+            return [
+                {
+                    "ts": fact.at,
+                    "source": "cac",
+                    "kind": "legs",
+                    "title": f"{len(holds)} channel(s) held for legs",
                     "detail": {"holds": holds},
                 }
             ]
@@ -280,7 +303,8 @@ def _route_steps(fact: CallRouted) -> list[dict[str, Any]]:
 
 def _flow_steps(fact: FlowStepped) -> list[dict[str, Any]]:
     """The nodes that were passed, and the command that came of it."""
-    found = [_node_step(fact, visited) for visited in fact.path]
+    found = [_order_step(fact)] if fact.reported in ORDERS else []
+    found += [_node_step(fact, visited) for visited in fact.path]
     command = fact.command
     said = "started" if fact.reported is None else fact.reported
     step: dict[str, Any] = {
@@ -297,6 +321,32 @@ def _flow_steps(fact: FlowStepped) -> list[dict[str, Any]]:
         "outcome": command.command,
     }
     return [*found, step]
+
+
+def _order_step(fact: FlowStepped) -> dict[str, Any]:
+    """Who gives the call to whom, or what is to become of that."""
+    title = (fact.reported or "").replace("_", ": ")
+    if fact.reported == "transfer":
+        title = "{user_id} transfers the caller to {kind} {id} ({mode})".format(**fact.data)
+    return {
+        "ts": fact.at,
+        "source": "transfer",
+        "kind": fact.reported,
+        "title": title,
+        "detail": fact.data,
+    }
+
+
+def _refused_step(fact: TransferRefused) -> dict[str, Any]:
+    return {
+        "ts": fact.at,
+        "source": "transfer",
+        "kind": "refused",
+        "title": f"{fact.from_user_id} may not transfer to {fact.target_kind} {fact.target_id}",
+        "detail": {"reason": fact.reason},
+        "outcome": "refused",
+        "error": fact.reason,
+    }
 
 
 def _node_step(fact: FlowStepped, visited: Visited) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from domain.acd import desk as desks
 from domain.acd import floor as floors
 from domain.acd import line
 from domain.acd.desk import Desk, at_desk, dispatch
-from domain.acd.floor import FloorFact, State, Status
-from domain.directory import assignment_of, body_of, rows_of
+from domain.acd.floor import Floor, FloorFact, State, Status
+from domain.directory import Directory, assignment_of, body_of, rows_of
 from domain.errors import Conflict, Fault, Forbidden, Invalid, NotFound
 from domain.routing import Office
 from events.acd import (
@@ -153,23 +153,35 @@ def begin_calls(
 ) -> list[FloorFact]:
     """These users are in a call that no queue has given to them. Of those who are agents, who
     rings for a caller is let go."""
-    known = office.presence.floor
-    new = [
-        id
-        for id in dict.fromkeys(users)
-        if desks.is_agent(office.directory, id)
-        and call_id not in floors.agent_of(known, id).external
-        and known.talks.get(call_id) != id
-    ]
-    if not new:
+    if not _not_yet_in(office.presence.floor, office.directory, call_id, users):
         return []
     desk = at_desk(office, now)
-    for id in new:
+    exchange(desk, call_id, (), users)
+    dispatch(desk)
+    return desk.facts
+
+
+def exchange(desk: Desk, call_id: CallId, left: Iterable[str], joined: Iterable[str]) -> None:
+    """Who is in a call that no queue has given to him any more, and who is now."""
+    for id in sorted(left):
+        if call_id in floors.agent_of(desk.floor, id).external:
+            desk.add(AgentCallOver(**desk.about, agent_id=id, call_id=call_id))
+    for id in _not_yet_in(desk.floor, desk.directory, call_id, joined):
         desk.add(AgentCallBegan(**desk.about, agent_id=id, call_id=call_id))
         if (lease := floors.agent_of(desk.floor, id).offer) is not None:
             desks.let_go(desk, lease, LeaseEnd.BUSY)
-    dispatch(desk)
-    return desk.facts
+
+
+def _not_yet_in(
+    floor: Floor, directory: Directory, call_id: CallId, users: Iterable[str]
+) -> list[str]:
+    return [
+        id
+        for id in dict.fromkeys(users)
+        if desks.is_agent(directory, id)
+        and call_id not in floors.agent_of(floor, id).external
+        and floor.talks.get(call_id) != id
+    ]
 
 
 def end_calls(desk: Desk, call_id: CallId) -> None:

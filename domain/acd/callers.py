@@ -227,10 +227,15 @@ def callback_id(call_id: CallId) -> CallId:
 
 def go_away(desk: Desk, call_id: CallId) -> None:
     """On to something else: out of the queue, and away from the agent."""
+    step_away(desk, call_id)
+    dispatch(desk)
+
+
+def step_away(desk: Desk, call_id: CallId) -> None:
+    """The same, before it is looked who is free now."""
     if caller := desk.floor.callers.get(call_id):
         desks.depart(desk, caller, Departure.ROUTED)
     end_conversation(desk, call_id)
-    dispatch(desk)
 
 
 def tell_position(desk: Desk, call_id: CallId, position: int) -> bool:

@@ -4,6 +4,9 @@
     interpreter   from an outcome over the nodes to the next command
     nodes/        a file per kind: its data, its outcomes, and a function that returns what is next
     targets       where a route target leads
+    transfer      a call is given to somebody else: begun, completed, called off
+    transfers     the flow that such a call is in, and who is in it
+    recipients    who may be given a call, and can he take it now?
     validation    what is wrong with a graph, everything at once
 
 Rules that bind this package:

@@ -11,14 +11,16 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from domain.acd import callers
+from domain.acd import agents, callers
+from domain.acd.desk import dispatch
 from domain.acd.floor import FloorFact
-from domain.flow import targets, template
+from domain.flow import targets, template, transfers
 from domain.flow.graph import Graph
 from domain.flow.node import (
     DEFAULT,
     POLL,
     POLL_MS,
+    Admitted,
     Answer,
     Center,
     Context,
@@ -26,11 +28,12 @@ from domain.flow.node import (
     Enter,
     Leave,
     Next,
+    Resume,
     Stay,
     Visit,
     Wait,
 )
-from domain.flow.nodes import KINDS
+from domain.flow.nodes import ALL
 from domain.flow.run import trim
 from events.base import Millis
 from events.flow import FlowCommand, Frame, Hangup, Noop, Play, Request, Visited
@@ -58,6 +61,7 @@ class Stepped(NamedTuple):
     hides_answer: bool
     floor: list[FloorFact]
     """What has happened in the contact center by this step."""
+    admitted: tuple[Admitted, ...] = ()
     look_at: Millis | None = None
     """When a call that stays will have to be told something new even if nothing happens."""
 
@@ -75,6 +79,7 @@ class _Walk:
     changed: dict[str, str] = field(default_factory=dict)
     path: list[Visited] = field(default_factory=list)
     hides_answer: bool = False
+    admitted: list[Admitted] = field(default_factory=list)
     effort: int = 0
 
 
@@ -86,22 +91,25 @@ def advance(
     seq: int,
     *,
     is_over: bool = False,
+    before: tuple[Frame, ...] | None = None,
 ) -> Stepped:
     """Go on from where the call stands. `answer` None: it has just arrived there.
 
     `seq`: the number that the next command will have. `is_over`: the call has ended, and what is
-    left of its flow needs no caller.
+    left of its flow needs no caller. `before`: where it has stood, if it was sent here.
     """
+    before = frames if before is None else before
     is_hangup = answer is not None and answer.outcome == "hangup"
     center = Center(context.office, context.now)
     walk = _Walk(context, list(frames), dict(variables), seq, center, is_over or is_hangup)
     if answer is not None and is_hangup and not _attends(walk):
-        return _hung_up(walk, frames, answer)
+        return _settled(walk, _hung_up(walk, frames, answer), before)
     for _ in range(MAX_NODES):
         if (stepped := _pass_node(walk, answer)) is not None:
-            return _settled(walk, stepped)
+            return _settled(walk, stepped, before)
         answer = None
-    return _settled(walk, _give_up(walk, f"more than {MAX_NODES} nodes without a command"))
+    endless = _give_up(walk, f"more than {MAX_NODES} nodes without a command")
+    return _settled(walk, endless, before)
 
 
 def give_up(context: Context, frames: tuple[Frame, ...], why: str) -> Stepped:
@@ -110,16 +118,21 @@ def give_up(context: Context, frames: tuple[Frame, ...], why: str) -> Stepped:
     return _give_up(_Walk(context, list(frames), {}, 0, center, is_over=False), why)
 
 
-def _settled(walk: _Walk, stepped: Stepped) -> Stepped:
-    """A call that has gone on holds no place in a queue and no agent."""
-    if walk.frames and _attends(walk):
-        return stepped
+def _settled(walk: _Walk, stepped: Stepped, before: tuple[Frame, ...]) -> Stepped:
+    """A call that has gone on holds no place in a queue and no agent. Whom it is transferred to is
+    busy with it, and nobody else any more."""
     seen, call_id = walk.center.seen, walk.context.call_id
     floor = walk.context.office.presence.floor if seen is None else seen.floor
-    if call_id in floor.callers or call_id in floor.talks:
-        callers.go_away(walk.center.desk, call_id)
-        return stepped._replace(floor=walk.center.facts)
-    return stepped
+    stays = bool(walk.frames) and _attends(walk)
+    leaves = not stays and (call_id in floor.callers or call_id in floor.talks)
+    were, are = transfers.users_in(before), transfers.users_in(walk.frames)
+    if leaves:
+        callers.step_away(walk.center.desk, call_id)
+    if were != are:
+        agents.exchange(walk.center.desk, call_id, were - are, are)
+    if leaves or were != are:
+        dispatch(walk.center.desk)
+    return stepped._replace(floor=walk.center.facts, admitted=tuple(walk.admitted))
 
 
 def _attends(walk: _Walk) -> bool:
@@ -127,7 +140,7 @@ def _attends(walk: _Walk) -> bool:
     frame = walk.frames[-1] if walk.frames else None
     graph = frame and targets.graph_of(walk.context, frame.flow_id, frame.flow_version)
     node = graph.nodes.get(frame.node_id) if graph and frame else None
-    kind = KINDS.get(str(node.data.get("kind"))) if node else None
+    kind = ALL.get(str(node.data.get("kind"))) if node else None
     return kind is not None and kind.data.attends
 
 
@@ -147,7 +160,7 @@ def _pass_node(walk: _Walk, answer: Answer | None) -> Stepped | None:
         return _stepped(walk, Hangup(sip_code=UNAVAILABLE))
     graph = targets.graph_of(walk.context, frame.flow_id, frame.flow_version)
     node = graph.nodes.get(frame.node_id) if graph else None
-    kind = KINDS.get(str(node.data.get("kind"))) if node else None
+    kind = ALL.get(str(node.data.get("kind"))) if node else None
     if graph is None or node is None or kind is None:
         walk.hides_answer = True  # nobody knows any more what was asked
         return _give_up(walk, f"no node {frame.node_id} in {frame.flow_id} v{frame.flow_version}")
@@ -167,6 +180,8 @@ def _pass_node(walk: _Walk, answer: Answer | None) -> Stepped | None:
     found = kind.run(data, visit)
     if isinstance(found, Stay):
         return _stay(walk, found)
+    if isinstance(found, Resume):
+        return _resume(walk, node, visit, found)
     if isinstance(found, Wait):
         if walk.is_over and not isinstance(found.command, Request):
             return _ended(walk, node, visit)
@@ -223,14 +238,8 @@ def _wait(walk: _Walk, node: FlowNode, masked: Next, found: Wait, visit: Visit) 
     """`masked`: what comes of the node for somebody who does not know the secrets."""
     if not isinstance(masked, Wait):
         return _give_up(walk, f"{node.id} cannot do with a secret")
-    walk.frames[-1] = walk.frames[-1].model_copy(
-        update={
-            "stage": found.stage,
-            "failures": found.failures,
-            "timeouts": found.timeouts,
-            "leases": found.leases,
-        }
-    )
+    kept = {name: value for name, value in found._asdict().items() if name != "command"}
+    walk.frames[-1] = walk.frames[-1].model_copy(update=kept)
     _take_over(walk, visit)
     _note(walk, node, "", visit.note)
     stored = masked.command
@@ -239,8 +248,19 @@ def _wait(walk: _Walk, node: FlowNode, masked: Next, found: Wait, visit: Visit) 
     return _stepped(walk, found.command, stored)
 
 
+def _resume(walk: _Walk, node: FlowNode, visit: Visit, found: Resume) -> Stepped:
+    """A transfer came to nothing."""
+    _take_over(walk, visit)
+    _note(walk, node, visit.answer.outcome if visit.answer else "", visit.note)
+    walk.frames = list(walk.frames[-1].held)
+    users = dict.fromkeys((*walk.frames[-1].users, found.user_id))
+    walk.frames[-1] = walk.frames[-1].model_copy(update={"users": tuple(users)})
+    return _stepped(walk, found.command)
+
+
 def _take_over(walk: _Walk, visit: Visit) -> None:
     walk.changed |= visit.changed
+    walk.admitted += visit.admitted
     walk.hides_answer |= visit.hides_answer
     trim(walk.variables)
 

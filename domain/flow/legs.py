@@ -1,12 +1,16 @@
 """Whom a dial rings: the devices of users, and the carriers to a number."""
 
-from domain import capacity, numbers, presence, routing
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from domain import capacity, presence, routing
 from domain.capacity import Limit
 from domain.directory import body_of
-from domain.flow.node import Context, Leave
+from domain.flow.node import Admitted, Context, Leave
+from domain.flow.run import all_of
 from events.call import Carrier, SendOut
 from events.capacity import Dimension, Hold
-from events.flow import Leg
+from events.flow import Frame, Leg
 from events.resources import SipDevice, SipUser
 
 
@@ -48,27 +52,48 @@ def of_device(context: Context, id: str, seconds: int) -> tuple[Leg, ...]:
     return (Leg(aor=f"sip:{device.auth_username}@{device.realm}", timeout_ms=seconds * 1000),)
 
 
-def of_number(context: Context, number: str, seconds: int) -> tuple[tuple[Leg, ...], str, str]:
-    """The carriers in order, the number to show, and a note. An account without a free outbound
-    channel reaches nobody but help."""
-    account_id, account = context.office.account_id, context.account
-    line = Limit(Hold(Dimension.ACCOUNT_OUT, account_id), account.max_out)
-    if not numbers.is_emergency(number, account.country) and capacity.exhausted(
-        context.office.capacity, context.call_id, [line]
-    ):
-        return (), "", "no outbound channel is free"
-    directive = routing.send_out(
+class WayOut(NamedTuple):
+    """The carriers in order, and the number to show; no carriers: why."""
+
+    legs: tuple[Leg, ...]
+    caller_id: str
+    note: str
+    admitted: Admitted
+    trunks: tuple[str, ...] = ()
+    """Which of them is held: the first, as of a call that is sent out; whether another one has
+    taken the leg in its place is not known before it is over."""
+
+
+def of_number(context: Context, number: str, seconds: int, user_id: str | None = None) -> WayOut:
+    """A leg to a number takes channels, and counts, as an outbound call does (spec 06). `user_id`:
+    who lets it go out, beside the caller himself."""
+    found = routing.send_out(
         context.office,
         context.platform,
         context.call_id,
         context.from_number,
         number,
         context.now,
+        dict.fromkeys(id for id in (context.user_id, user_id) if id),
     )
+    admitted = Admitted(found.counts, found.is_costly, found.alarms)
+    directive = found.directive
     if not isinstance(directive, SendOut):
-        return (), "", f"{number} cannot be reached"
+        last = " ".join(found.path[-1]) if found.path else "no way out"
+        return WayOut((), "", f"{number} cannot be reached: {last}", admitted)
     legs = tuple(of_carrier(carrier, seconds) for carrier in directive.gateways)
-    return legs, directive.caller_id, f"{number} through {directive.trunk_id or 'wholesale'}"
+    through = directive.trunk_id or "wholesale"
+    trunks = (directive.trunk_id or "",) if found.holds else ()
+    return WayOut(legs, directive.caller_id, f"{number} through {through}", admitted, trunks)
+
+
+def holds_of(account_id: str, frames: Iterable[Frame]) -> Iterator[Hold]:
+    """What the legs hold that a call has dialled where it stands."""
+    for frame in all_of(frames):
+        yield from (Hold(Dimension.USER, id) for id in frame.users)
+        if frame.trunks:
+            yield Hold(Dimension.ACCOUNT_OUT, account_id)
+        yield from (Hold(Dimension.TRUNK, id) for id in frame.trunks if id)
 
 
 def of_carrier(carrier: Carrier, seconds: int) -> Leg:

@@ -18,6 +18,7 @@ from domain.directory import Directory
 from domain.flow import media, template
 from domain.routing import Office, Platform
 from events.base import CallId, Millis
+from events.capacity import Count, LimitExceeded, TollFraudSuspected
 from events.flow import FlowCommand, Frame, Speech
 from events.resources import Account
 
@@ -121,6 +122,17 @@ class Wait(NamedTuple):
     failures: int = 0
     timeouts: int = 0
     leases: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    trunks: tuple[str, ...] = ()
+    held: tuple[Frame, ...] = ()
+    """As the members of `Frame`."""
+
+
+class Resume(NamedTuple):
+    """Back to where the call was held, with a command; the user talks there with the caller."""
+
+    command: FlowCommand
+    user_id: str
 
 
 class Stay(NamedTuple):
@@ -136,7 +148,7 @@ class Enter(NamedTuple):
     flow_id: str
 
 
-Next = Done | Wait | Stay | Leave | Enter
+Next = Done | Wait | Resume | Stay | Leave | Enter
 
 
 class Prompt(NamedTuple):
@@ -158,6 +170,8 @@ class Context:
     """Ring group → how many calls it was given before."""
     node_id: str | None = None
     """The edge node that has the call."""
+    user_id: str | None = None
+    """The user who made the call."""
     is_what_if: bool = False
     """Whether nothing is recorded: nobody is put into a queue then."""
     recorded: Collection[str] = ()
@@ -172,6 +186,14 @@ class Context:
     @property
     def account(self) -> Account:
         return self.directory.account or Account(name="")
+
+
+class Admitted(NamedTuple):
+    """What the legs that begin with this step count for."""
+
+    counts: tuple[Count, ...]
+    is_costly: bool
+    alarms: tuple[LimitExceeded | TollFraudSuspected, ...]
 
 
 @dataclass(slots=True)
@@ -219,6 +241,7 @@ class Visit:
     note: str = ""
     hides_answer: bool = False
     """Whether what was dialled must not be stored."""
+    admitted: list[Admitted] = field(default_factory=list)
 
     def set(self, name: str, value: str, *, is_secret: bool = False) -> None:
         value = value[: template.MAX_TEXT]

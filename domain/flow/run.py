@@ -1,9 +1,9 @@
 """How far a call is in its flow: folded from the steps, and all that the next one needs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from events.call import FlowStepped
+from events.call import ORDERS, FlowStepped
 from events.flow import FlowCommand, Frame
 
 REMEMBERED = 10
@@ -30,6 +30,8 @@ class FlowRun(NamedTuple):
     """The last ones, by number."""
     is_over: bool = False
     """Whether the caller has hung up; what is left of the flow needs no caller."""
+    unasked: int = 0
+    """Number of the last command that the engine has not asked for."""
 
 
 def evolved(run: FlowRun | None, fact: FlowStepped) -> FlowRun:
@@ -55,7 +57,15 @@ def evolved(run: FlowRun | None, fact: FlowStepped) -> FlowRun:
         variables=variables,
         commands=commands,
         is_over=run.is_over or fact.reported == "hangup",
+        unasked=fact.seq if fact.reported in ORDERS else run.unasked,
     )
+
+
+def all_of(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Also those where the call goes on if a transfer comes to nothing."""
+    for frame in frames:
+        yield frame
+        yield from all_of(frame.held)
 
 
 def trim(variables: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from domain import hours
 from domain.directory import Directory, body_of, flow_of, live_flow
+from domain.flow import transfers
 from domain.flow.graph import Graph, graph
 from domain.flow.node import Context, Leave
 from events.flow import Frame, Hangup
@@ -42,6 +43,8 @@ DECLINE = 603
 
 def graph_of(context: Context, flow_id: str, version: int) -> Graph | None:
     """A version of a flow, also of one that stands for a row; None when there is no such thing."""
+    if transfer := transfers.read(flow_id):
+        return transfers.graph_of(context.directory, transfer)
     kind, colon, id = flow_id.partition(":")
     if not colon:
         flow = flow_of(context.directory, flow_id, version)

@@ -93,7 +93,7 @@ def _look_at_tolls(walk: Walk, directive: Directive) -> Directive:
 
 def _subjects(walk: Walk, directive: Directive) -> Subjects:
     called = directive.user_id if isinstance(directive, ProxyToUser) else None
-    users = (walk.caller[0] if walk.caller else None, called)
+    users = (walk.caller[0] if walk.caller else None, called, *walk.senders)
     outside = {Direction.INBOUND: walk.from_number, Direction.OUTBOUND: walk.to_number}
     number = outside.get(walk.direction)
     return Subjects(

@@ -1,5 +1,6 @@
 """A route request and its one answer."""
 
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from events.call import (
     Direction,
     Directive,
     Reject,
+    Step,
 )
 from events.capacity import Count, Hold, LimitExceeded, TollFraudSuspected
 
@@ -130,11 +132,39 @@ def _first_answer(walk: Walk, first: bool) -> Directive:
     return admit(walk, directive) if first else directive
 
 
+class WayOut(NamedTuple):
+    """How a leg of an open call goes out (or a `Reject`), what it holds and what it counts for."""
+
+    directive: Directive
+    path: tuple[Step, ...]
+    holds: tuple[Hold, ...] = ()
+    counts: tuple[Count, ...] = ()
+    is_costly: bool = False
+    alarms: tuple[LimitExceeded | TollFraudSuspected, ...] = ()
+
+
 def send_out(
-    office: Office, platform: Platform, call_id: CallId, caller: str, number: str, now: Millis
-) -> Directive:
-    """Where a call of the account to `number` (E.164, or an emergency number) would go out."""
+    office: Office,
+    platform: Platform,
+    call_id: CallId,
+    caller: str,
+    number: str,
+    now: Millis,
+    users: Iterable[str] = (),
+) -> WayOut:
+    """Where a leg of an open call to `number` (E.164, or an emergency number) goes out: admitted as
+    an outbound call is. `users`: who lets it go out."""
     walk = Walk(RouteRequest(call_id, caller, number), office, platform, now)
     walk.direction, walk.from_number, walk.to_number = Direction.OUTBOUND, caller, number
-    walk.emergency = numbers.is_emergency(number, walk.country)
-    return standing(walk) or do_not_call(walk) or carry_out(walk)
+    walk.emergency, walk.senders = numbers.is_emergency(number, walk.country), tuple(users)
+    directive = standing(walk) or do_not_call(walk) or admit(walk, carry_out(walk))
+    if isinstance(directive, Reject):
+        return WayOut(directive, tuple(walk.path), alarms=tuple(alarms(walk, held=False)))
+    return WayOut(
+        directive,
+        tuple(walk.path),
+        tuple(limit.hold for limit in walk.limits),
+        tuple(Count(*one.window, one.limit.period_sec) for one in walk.windows),
+        walk.is_costly,
+        tuple(alarms(walk, held=True)),
+    )

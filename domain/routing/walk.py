@@ -72,6 +72,8 @@ class Walk:
     from_number: str = ""
     to_number: str = ""
     caller: tuple[str, SipUser] | None = None
+    senders: tuple[str, ...] = ()
+    """Users who let the call go out although they are not its caller: limits count them too."""
     did: tuple[str, Did] | None = None
     trunk: tuple[str, SipTrunk] | None = None
     target: tuple[str, str | None] | None = None

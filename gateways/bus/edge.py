@@ -1,11 +1,12 @@
 """Edge nodes on the bus: events from JetStream, questions by request-reply (spec 13).
 
 `edge.<node>.event.<type>` is the same as POST /presence/event,
-`edge.<node>.req.<auth|route|flow|agent|report>` the same as POST /auth, /route, /flow, /agent and
-/security/report. An event is acknowledged after its effect is durable. What can never succeed goes
-to `dlq.<subject>` with the reason and is acknowledged too, so that it blocks nobody and is not sent
-for ever; what cannot succeed now (no worker, no store) is asked for again. Events of one call that
-come together are taken in their order, those of several calls at once.
+`edge.<node>.req.<auth|route|flow|agent|transfer|report>` the same as POST /auth, /route, /flow,
+/agent, /transfer (`action`: complete, cancel or 3way) and /security/report. An event is
+acknowledged after its effect is durable. What can never succeed goes to `dlq.<subject>` with the
+reason and is acknowledged too, so that it blocks nobody and is not sent for ever; what cannot
+succeed now (no worker, no store) is asked for again. Events of one call that come together are
+taken in their order, those of several calls at once.
 """
 
 import asyncio
@@ -128,6 +129,9 @@ class EdgeBus:
                 answer = await self._security.report(body, node)
             elif kind == "agent":
                 answer = await self._control.agent(body, node)
+            elif kind == "transfer":
+                action = str(body.get("action") or "")
+                answer = await self._control.transfer(action, body, node)
             else:
                 return
         except Refusal as refusal:

@@ -23,8 +23,15 @@ from commands.call import EndLostCall, ReportDialog, RouteCall
 from commands.flow import StartFlow, StepFlow
 from commands.message import CallIdField, Command, Printable, Timestamp
 from commands.presence import ReportContact, VerifyDigest
+from commands.transfer import (
+    CancelTransfer,
+    CompleteTransfer,
+    JoinAll,
+    TransferCall,
+    Transferring,
+)
 from domain import detection, digest
-from domain.errors import Fault, Gone, Invalid, NotFound, Refusal
+from domain.errors import Fault, Forbidden, Gone, Invalid, NotFound, Refusal
 from domain.flow.node import POLL, POLL_MS
 from domain.rules import faults_of
 from events.base import PLATFORM, AccountId, Millis
@@ -50,6 +57,13 @@ LOOK_FOR_OPS = 0.5
 """Seconds between two looks for what a node that polls has to do."""
 LOOK_AGAIN = 5.0
 """Seconds after which a waiting poll asks the owner again even if it has heard nothing."""
+TRANSFERS: dict[str, type[Transferring]] = {
+    "": TransferCall,
+    "complete": CompleteTransfer,
+    "cancel": CancelTransfer,
+    "3way": JoinAll,
+}
+"""What follows /transfer → what is asked for."""
 MAX_LOST = 200
 """Lost calls that are ended at a time: their sessions may have to be loaded first."""
 
@@ -249,6 +263,27 @@ class EdgeControl:
                     left = min(left, max(0.0, look_at / 1000 - time.time()))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(moved.wait(), left)
+
+    # POST /transfer, /transfer/complete, /transfer/cancel, /transfer/3way
+
+    async def transfer(
+        self, action: str, body: Body, node_id: str, owner: AccountId | None = None
+    ) -> dict[str, Any]:
+        """`{ok, callId, seq, state}`. The same `eventId` of a node again is the same answer and no
+        more. `owner`: the only account whose calls the asker may touch."""
+        if action not in TRANSFERS:
+            raise Invalid("no such action", [Fault("/action", f"is none of {[*TRANSFERS]}")])
+        event_id = body.get("eventId")
+        named = {"commandId": f"transfer {node_id} {event_id}"} if event_id else {}
+        command = read(TRANSFERS[action], {**body, "commandId": None, **named})
+        account_id = await self._steering.account_of(command.call_id)
+        is_his = owner in (None, account_id) and command.account_id in (account_id, PLATFORM)
+        if account_id is None or not is_his:
+            raise NotFound(f"no call {command.call_id}")
+        reply = await self._commander.ask(_addressed(command, account_id))
+        if refused := reply.body.get("refused"):
+            raise Forbidden(refused)
+        return reply.body
 
     # POST /presence/event
 

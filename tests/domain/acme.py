@@ -13,7 +13,7 @@ from domain.routing import Office, Platform, RouteRequest
 from events.acd import AcdFact
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import CallRouted, Direction, Directive, Reject
-from events.capacity import ChannelsReleased, ChannelsTaken, Hold, LimitExceeded, TollFraudSuspected
+from events.capacity import CapacityFact, ChannelsTaken, Hold
 from events.presence import ContactRegistered
 from events.resources import DELETED
 from tests.support.given import ACCOUNT, CONFIGURATION, NOW, Configuration
@@ -156,8 +156,8 @@ class Acme:
     def apply(self, facts: list[Fact]) -> None:
         for fact in facts:
             match fact:
-                case ChannelsTaken() | ChannelsReleased() | LimitExceeded() | TollFraudSuspected():
-                    capacity.evolve(self.capacity, fact)
+                case CapacityFact():
+                    capacity.evolve(self.capacity, fact)  # type: ignore[arg-type]
                 case AcdFact():
                     presence.evolve(self.presence, fact)  # type: ignore[arg-type]
                 case _:

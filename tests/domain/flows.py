@@ -76,7 +76,7 @@ class InFlow:
 
     def _take(self, told: Told) -> FlowCommand:
         self.told.append(told)
-        self.acme.apply([*told.facts, *told.floor])
+        self.acme.apply(told.all_facts)
         return told.command
 
     @property

@@ -8,7 +8,14 @@ from domain import capacity
 from domain.capacity import Capacity, Limit
 from events.base import CallId, Millis
 from events.call import Direction
-from events.capacity import ChannelsReleased, ChannelsTaken, Dimension, Hold, ReleaseReason
+from events.capacity import (
+    ChannelsReleased,
+    ChannelsTaken,
+    Dimension,
+    Hold,
+    LegsHeld,
+    ReleaseReason,
+)
 from tests.support.given import ACCOUNT, CAPACITY, NOW, given, property_of
 
 MAXIMUM = {
@@ -27,10 +34,15 @@ class Channels(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.state = Capacity()
-        self.facts: list[ChannelsTaken | ChannelsReleased] = []
-        self.held: dict[CallId, set[Hold]] = {}
+        self.facts: list[ChannelsTaken | LegsHeld | ChannelsReleased] = []
+        self.own: dict[CallId, set[Hold]] = {}
+        self.legs: dict[CallId, set[Hold]] = {}
 
-    def _apply(self, facts: list[ChannelsTaken] | list[ChannelsReleased]) -> None:
+    @property
+    def held(self) -> dict[CallId, set[Hold]]:
+        return {id: own | self.legs.get(id, set()) for id, own in self.own.items()}
+
+    def _apply(self, facts: list[ChannelsTaken] | list[LegsHeld] | list[ChannelsReleased]) -> None:
         for fact in facts:
             self.facts.append(fact)
             capacity.evolve(self.state, fact)
@@ -53,14 +65,28 @@ class Channels(RuleBasedStateMachine):
             self._apply(
                 capacity.take(self.state, ACCOUNT, call_id, Direction.INBOUND, "1", "2", holds, now)
             )
-        self.held.setdefault(call_id, set(holds))
+        self.own.setdefault(call_id, set(holds))
+
+    @rule(call_id=CALLS, holds=HOLDS)
+    def dial(self, call_id: CallId, holds: list[Hold]) -> None:
+        """The legs of the call hold these now, as far as they are free."""
+        limits = [Limit(hold, MAXIMUM[hold]) for hold in holds]
+        if capacity.exhausted(self.state, call_id, limits) is not None:
+            return
+        for _ in range(2):
+            before = len(self.facts)
+            self._apply(capacity.hold_legs(self.state, ACCOUNT, call_id, holds, NOW))
+        assert len(self.facts) == before, "the same again is no news"
+        if call_id in self.own:
+            self.legs[call_id] = set(holds)
 
     @rule(call_id=CALLS, times=st.integers(1, 3), reason=st.sampled_from(ReleaseReason))
     def end(self, call_id: CallId, times: int, reason: ReleaseReason) -> None:
         before = len(self.facts)
         for _ in range(times):
             self._apply(capacity.release(self.state, ACCOUNT, call_id, reason, NOW))
-        assert len(self.facts) - before == int(self.held.pop(call_id, None) is not None)
+        self.legs.pop(call_id, None)
+        assert len(self.facts) - before == int(self.own.pop(call_id, None) is not None)
 
     @rule()
     def load_from_a_snapshot(self) -> None:
@@ -75,7 +101,7 @@ class Channels(RuleBasedStateMachine):
 
     @invariant()
     def the_holds_of_the_calls_add_up_to_the_counters(self) -> None:
-        holds = [hold for admission in self.state.open.values() for hold in admission.holds]
+        holds = [hold for admission in self.state.open.values() for hold in admission.all_holds]
         assert len(holds) == sum(len(calls) for calls in self.state.holders.values())
 
     @invariant()

@@ -57,6 +57,7 @@ from events.call import (
     RunFlow,
     SendOut,
     Step,
+    TransferRefused,
 )
 from events.capacity import (
     ChannelsReleased,
@@ -64,6 +65,7 @@ from events.capacity import (
     Count,
     Dimension,
     Hold,
+    LegsHeld,
     LimitExceeded,
     ReleaseReason,
     TollFraudSuspected,
@@ -252,6 +254,16 @@ _COMMANDS: tuple[FlowCommand, ...] = (
         key="acc_1/vm/call-1.wav", max_ms=180_000, silence_ms=5_000, beep=1, voicemail_id="vm_1"
     ),
     JoinConference(room="conf_1", pin="4711", flags=("record",), max_members=9),
+    JoinConference(room="transfer:call-1@edge", flags=("caller", "target"), poll_ms=100),
+    Dial(
+        legs=(Leg(aor="sip:1001@acme.example", timeout_ms=25_000),),
+        strategy="parallel",
+        caller_id="14155551234",
+        timeout_ms=25_000,
+        mode="consult",
+        moh_stream="moh-acc_1",
+        poll_ms=100,
+    ),
     Hangup(cause="user_busy", sip_code=486),
     Request(
         url="https://crm.example/",
@@ -397,10 +409,27 @@ EXAMPLES: list[Fact] = [
                     stage=1,
                     failures=2,
                     timeouts=1,
+                    leases=("lease_7",),
+                    users=("us_1",),
+                    trunks=("tr_1", ""),
+                    held=(Frame(flow_id="queue:q_1", flow_version=0, node_id="1"),),
                 ),
             ),
         )
         for command in _COMMANDS
+    ),
+    TransferRefused(
+        **_ABOUT_CALL,
+        from_user_id="us_1",
+        target_kind="number",
+        target_id="12025550188",
+        reason="may not",
+    ),
+    LegsHeld(
+        **_ABOUT_CALL,
+        holds=(Hold(Dimension.ACCOUNT_OUT, "acc_1"), Hold(Dimension.TRUNK, "tr_1")),
+        counts=(Count("lim_1", "us_1", 60),),
+        is_costly=True,
     ),
     ChannelsTaken(
         **_ABOUT_CALL,

@@ -35,7 +35,7 @@ from events.call import (
     FlowStepped,
     Outcome,
 )
-from events.capacity import Count
+from events.capacity import Count, Dimension, Hold
 from events.dnc import (
     Entry,
     ImportAdvanced,
@@ -65,7 +65,17 @@ from projections.catalogue import CATALOGUE
 from projections.cdr import Cdr
 from tests.domain.center import a_shift
 from tests.domain.flows import graph, node
-from tests.support.facts import ACCOUNT, START, answered, ended, numbered, released, routed, taken
+from tests.support.facts import (
+    ACCOUNT,
+    START,
+    answered,
+    ended,
+    legs_held,
+    numbered,
+    released,
+    routed,
+    taken,
+)
 
 EPOCHS = {partition_of(ACCOUNT): 1}
 
@@ -118,6 +128,12 @@ def a_life(seed: int) -> list[Fact]:
             life.append(answered(call_id))
         if chance.random() < 0.3:
             life.append(_stepped(call_id))
+        if chance.random() < 0.5:
+            later = START + number * 1_000 + 500
+            out = legs_held(call_id, later, Hold(Dimension.ACCOUNT_OUT, ACCOUNT))
+            life.append(out.model_copy(update={"counts": (window,)}))
+            if chance.random() < 0.5:
+                life.append(legs_held(call_id, later + 1_000))
         if chance.random() < 0.8:
             life += [ended(call_id), released(call_id)]
             if chance.random() < 0.3:

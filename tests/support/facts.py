@@ -12,7 +12,14 @@ from events.call import (
     RunFlow,
     Step,
 )
-from events.capacity import ChannelsReleased, ChannelsTaken, Dimension, Hold, ReleaseReason
+from events.capacity import (
+    ChannelsReleased,
+    ChannelsTaken,
+    Dimension,
+    Hold,
+    LegsHeld,
+    ReleaseReason,
+)
 
 ACCOUNT = AccountId("acc_01jf18ah3jeb5w6dfp27sgjsbt")
 DID = "did_01j3sarpfcz8gdnnabykstr6fw"
@@ -45,6 +52,10 @@ def taken(call_id: str, at: int = START, account_id: AccountId = ACCOUNT) -> Cha
         to_number="12025550123",
         holds=(Hold(Dimension.ACCOUNT_IN, account_id), Hold(Dimension.DID, DID)),
     )
+
+
+def legs_held(call_id: str, at: int, *holds: Hold) -> LegsHeld:
+    return LegsHeld(account_id=ACCOUNT, at=Millis(at), call_id=CallId(call_id), holds=holds)
 
 
 def answered(call_id: str, at: int = START + 2_000) -> CallAnswered:

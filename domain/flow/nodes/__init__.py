@@ -9,10 +9,12 @@ from domain.flow.nodes import (
     collect,
     condition,
     conference,
+    consult,
     dial,
     enqueue,
     entry,
     forward,
+    hand_over,
     hangup,
     menu,
     play,
@@ -54,3 +56,11 @@ KINDS: dict[str, Kind] = {
     "hangup": Kind(hangup.Hangup, hangup.run),
 }
 """`data.kind` → the node's data and its function. In the order of spec 04."""
+
+UNDRAWN: dict[str, Kind] = {
+    "handOver": Kind(hand_over.HandOver, hand_over.run),
+    "handOverToQueue": Kind(hand_over.HandOverToQueue, hand_over.run_queue),
+    "consult": Kind(consult.Consult, consult.run),
+}
+"""Kinds of which the flow of a transfer is made; nobody can draw them."""
+ALL = KINDS | UNDRAWN

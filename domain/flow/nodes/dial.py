@@ -7,7 +7,17 @@ from pydantic import Field, model_validator
 from domain import hours, numbers
 from domain.directory import body_of
 from domain.flow import legs
-from domain.flow.node import Done, Flag, Leave, Next, NodeData, Seconds, Visit, Wait
+from domain.flow.node import (
+    POLL_MS,
+    Done,
+    Flag,
+    Leave,
+    Next,
+    NodeData,
+    Seconds,
+    Visit,
+    Wait,
+)
 from events.flow import Dial as DialCommand
 from events.flow import Leg
 from events.resources import Extension, Forward, SipUser, TimeSchedule
@@ -24,6 +34,16 @@ class Dial(NodeData):
     callerId: Annotated[str, Field(max_length=64)] | None = None
     recording: Flag = 0
     outcomes = ("answered", "no_answer", "busy", "failed")
+
+    @property
+    def sender(self) -> str | None:
+        """The user who lets the call go out, beside the caller himself."""
+        return None
+
+    @property
+    def forwards(self) -> bool:
+        """Whether a user who forwards all his calls is left alone."""
+        return True
 
     @model_validator(mode="after")
     def _is_an_address(self) -> Self:
@@ -90,7 +110,7 @@ def _user(node: Dial, visit: Visit, id: str) -> Next:
     context = visit.context
     for _ in range(MAX_FORWARDS):
         user = body_of(context.directory, id, SipUser)
-        if user is None or user.fwd_always_kind is None:
+        if user is None or user.fwd_always_kind is None or not node.forwards:
             break
         visit.note = f"{id} forwards to {user.fwd_always_kind} {user.fwd_always_id}"
         if user.fwd_always_kind != "user":
@@ -101,7 +121,7 @@ def _user(node: Dial, visit: Visit, id: str) -> Next:
         return Done("failed")
     found, why = legs.of_user(context, id, user, node.timeoutSec)
     if found:
-        return _dial(node, visit, found)
+        return _dial(node, visit, found, users=(id,))
     visit.note = f"{id}: {why}"
     outcome = {"dnd": "busy", "busy": "busy", "disabled": "failed"}.get(why, "no_answer")
     return Done(outcome, legs.instead_of(user, outcome))
@@ -131,11 +151,12 @@ def _number(node: Dial, visit: Visit, wanted: str, shown: str | None = None) -> 
     if number is None:
         visit.note = f"{wanted} is no number"
         return Done("failed")
-    found, caller_id, why = legs.of_number(visit.context, number, node.timeoutSec)
-    visit.note = why
-    if not found:
+    way = legs.of_number(visit.context, number, node.timeoutSec, node.sender)
+    visit.note = way.note
+    visit.admitted.append(way.admitted)
+    if not way.legs:
         return Done("failed")
-    return _dial(node, visit, found, "failover", shown or caller_id)
+    return _dial(node, visit, way.legs, "failover", shown or way.caller_id, trunks=way.trunks)
 
 
 def _dial(
@@ -144,6 +165,8 @@ def _dial(
     found: tuple[Leg, ...],
     strategy: str = "parallel",
     caller_id: str | None = None,
+    users: tuple[str, ...] = (),
+    trunks: tuple[str, ...] = (),
 ) -> Wait:
     shown = visit.text(node.callerId) if node.callerId else caller_id or visit.context.from_number
     longest = max(leg.delay_ms + leg.timeout_ms for leg in found)
@@ -154,5 +177,8 @@ def _dial(
             caller_id=shown,
             timeout_ms=longest,
             record=node.recording,
-        )
+            poll_ms=POLL_MS if any(leg.aor for leg in found) else None,
+        ),
+        users=users,
+        trunks=trunks,
     )

@@ -5,7 +5,7 @@ from typing import Literal
 from domain import hours
 from domain.directory import body_of
 from domain.flow import legs
-from domain.flow.node import Done, Id, Leave, Next, NodeData, Visit, Wait, leave_to
+from domain.flow.node import POLL_MS, Done, Id, Leave, Next, NodeData, Visit, Wait, leave_to
 from domain.hours import Hours
 from events.flow import Dial, Leg
 from events.resources import RingGroup as Group
@@ -51,6 +51,7 @@ def run(node: RingGroup, visit: Visit) -> Next:
             caller_id=context.from_number,
             timeout_ms=max(leg.delay_ms + leg.timeout_ms for leg in rung),
             ring_group_id=node.ringGroupId,
+            poll_ms=POLL_MS,
         )
     )
 

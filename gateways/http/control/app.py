@@ -17,7 +17,7 @@ from gateways.access import PREFIX_LENGTH, Gate, Principal, match_key
 from gateways.addresses import Network, client_address
 from gateways.bus.client import Commander, Reply
 from gateways.carriers import CarrierHooks
-from gateways.edge.control import EdgeControl, farewell, read
+from gateways.edge.control import TRANSFERS, EdgeControl, farewell, read
 from gateways.http import roster
 from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
 from gateways.http.control.media import Media
@@ -64,6 +64,10 @@ class ControlPlane:
             "/cac": {"GET": operator(self._usage)},
             "/cac/reset": {"POST": operator(self._reset)},
             "/admin/tts/generate": {"POST": self._for_admin(self.prompts.generate)},
+        }
+        paths |= {
+            f"/transfer/{action}".rstrip("/"): {"POST": operator(self._transfer)}
+            for action in TRANSFERS
         }
         found = [endpoint(path, way, self.max_body, self._refused) for path, way in paths.items()]
         for path, answered in (("/agent/confirm", self._confirm), ("/agent/claim", self._claim)):
@@ -237,6 +241,13 @@ class ControlPlane:
         body = request.members()
         self._account(body, who, "agents")
         return Answer(await self.edge.agent(body, self._node_id(request, who)))
+
+    async def _transfer(self, request: Request, who: Principal) -> Answer:
+        if who.account_id is not None:
+            who.require("agents")
+        action, node_id = _below(request, "/transfer"), self._node_id(request, who)
+        members = request.members()
+        return Answer(await self.edge.transfer(action, members, node_id, who.account_id))
 
     async def _show_agent(self, request: Request, who: Principal) -> Answer:
         account_id = self._account(request.query, who, "agents")
