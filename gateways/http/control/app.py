@@ -90,40 +90,46 @@ class ControlPlane:
 
     def _for_nodes(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
         async def gated(request: Request) -> Answer:
-            return await handle(request, self._node(request))
+            return await handle(request, await self._node(request))
 
         return gated
 
     def _for_operators(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
         async def gated(request: Request) -> Answer:
-            return await handle(request, self._operator(request))
+            return await handle(request, await self._operator(request))
 
         return gated
 
-    def _node(self, request: Request) -> Principal:
+    async def _node(self, request: Request) -> Principal:
         """A trusted address or a node's token."""
         if principal := self.gate.node(self._address(request)):
             return principal
         token = request.headers.get("x-node-token")
         if token is None:
             raise Unauthenticated("an edge node shows x-node-token or comes from a trusted address")
-        return self._key(token, "node")
+        return await self._key(token, "node")
 
-    def _operator(self, request: Request) -> Principal:
+    async def _operator(self, request: Request) -> Principal:
         """The admin, an API key, or a node. A credential that is shown has to be good."""
         if principal := self.gate.admin(request.headers.get("x-admin-token")):
             return principal
         if key := request.headers.get("x-api-key"):
-            return self._key(key, "sk")
-        return self._node(request)
+            return await self._key(key, "sk")
+        return await self._node(request)
 
-    def _key(self, key: str, kind: str) -> Principal:
-        known = self.locator.keys.get(key[:PREFIX_LENGTH], {})
-        candidates = [(id, row.account_id, row.body) for id, row in known.items()]
-        principal = match_key(key, candidates, kind)
+    async def _key(self, key: str, kind: str) -> Principal:
+        """A key that is not known may have been made a moment ago, at another gateway."""
+        if (principal := self._known(key, kind)) is None:
+            await self.locator.look_again()
+            principal = self._known(key, kind)
         if principal is None:
             raise Unauthenticated("the key is unknown, revoked or expired")
         return principal
+
+    def _known(self, key: str, kind: str) -> Principal | None:
+        known = self.locator.keys.get(key[:PREFIX_LENGTH], {})
+        candidates = [(id, row.account_id, row.body) for id, row in known.items()]
+        return match_key(key, candidates, kind)
 
     def _address(self, request: Request) -> str:
         forwarded = request.headers.get("x-forwarded-for")
