@@ -49,6 +49,8 @@ PARTS_AT_ONCE = 2
 PATIENCE = 10.0
 """Seconds that the store may take to answer a question that moves no content."""
 PROBE = "probe/writable"
+PROBE_PATIENCE = 3.0
+"""Seconds; who asks for readiness does not wait long."""
 PROBED_FOR = 15.0
 """Seconds for which the answer to `fault` is kept."""
 
@@ -178,7 +180,7 @@ class ObjectStore:
     async def _probe(self) -> str | None:
         try:
             with _failures(PROBE):
-                await _soon(obstore.put_async(self.backend, PROBE, b"callplane"))
+                await _soon(obstore.put_async(self.backend, PROBE, b"callplane"), PROBE_PATIENCE)
         except Unavailable as error:
             return error.detail
         return None
@@ -199,8 +201,8 @@ async def _limited(chunks: AsyncIterable[bytes], limit: int) -> AsyncIterator[by
         yield chunk
 
 
-async def _soon(asked: Awaitable[T]) -> T:
-    async with asyncio.timeout(PATIENCE):
+async def _soon(asked: Awaitable[T], patience: float = PATIENCE) -> T:
+    async with asyncio.timeout(patience):
         return await asked
 
 

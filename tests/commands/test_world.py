@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from commands import snapshots
 from commands.store import History, Snapshot
 from commands.world import SNAPSHOT_EVERY, Bounded, Missing, Options, World
+from domain import voicemail
 from domain.call import CallSession
 from domain.directory import Directory
 from domain.resources import Claim, Name
 from domain.routing import Office, Platform
+from domain.voicemail import Owner, Recorded
 from events.bans import AccessRefused
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis, StreamName
 from events.call import CallDialogStarted, Direction, FlowStepped
@@ -509,3 +511,28 @@ def test_a_ring_groups_turns_are_counted() -> None:
     assert dict(world.turns(ACCOUNT)) == {"rg_1": 2, "rg_2": 1}
     (call,) = world.calls([CALL_ID])
     assert call.flow is not None
+
+
+def test_a_mailbox_is_loaded_when_asked_for_and_comes_back_from_its_snapshot() -> None:
+    made, stream = _world(), StreamName("voicemail-vm_1")
+    with pytest.raises(Missing) as missing:
+        made.mailbox("vm_1")
+    assert missing.value.streams == [stream]
+    made.put_stream(stream, EMPTY)
+    owner = Owner(ACCOUNT, "vm_1", ("us_1",))
+    recorded = Recorded(CallId("call-1"), "1415", "acc/vm/1.wav", 1_000, 16_044)
+    made.apply(voicemail.leave(made.mailbox("vm_1"), owner, "vmm_1", recorded, None, NOW))
+    for number in range(SNAPSHOT_EVERY):
+        is_read = number % 2 == 0
+        made.apply(voicemail.mark(made.mailbox("vm_1"), owner, "vmm_1", is_read, NOW))
+    (snapshot,) = made.due_snapshots([ACCOUNT])
+    assert (snapshot.stream, snapshot.version) == (stream, SNAPSHOT_EVERY + 1)
+    assert made.due_snapshots([ACCOUNT]) == []
+    again = _world()
+    again.put_stream(stream, History(snapshot, []))
+    assert again.mailbox("vm_1") == made.mailbox("vm_1")
+    decided = made.apply(voicemail.delete(made.mailbox("vm_1"), owner, "vmm_1", NOW))
+    assert [numbered.version for numbered in decided] == [SNAPSHOT_EVERY + 2]
+    made.forget(decided)
+    with pytest.raises(Missing):
+        made.mailbox("vm_1")

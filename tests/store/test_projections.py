@@ -246,7 +246,9 @@ def _mailbox(chance: random.Random) -> list[Fact]:
         with suppress(NotFound):
             match chance.randrange(3):
                 case 0:
-                    decided = voicemail.leave(state, owner, f"vmm_{number}", recorded, None, at)
+                    decided = voicemail.leave(
+                        state, owner, f"vmm_{number}", recorded, "a@b.example", at
+                    )
                 case 1:
                     decided = voicemail.mark(state, owner, id, chance.random() < 0.5, at)
                 case _:

@@ -140,14 +140,18 @@ class ControlPlane:
         return await self._node(request)
 
     async def _key(self, key: str, kind: str) -> Principal:
-        if key[:PREFIX_LENGTH] not in self.locator.keys:
-            await self.locator.look_again()  # it may have been made a moment ago
-        known = self.locator.keys.get(key[:PREFIX_LENGTH], {})
-        candidates = [(id, row.account_id, row.body) for id, row in known.items()]
-        principal = match_key(key, candidates, kind)
+        """A key that is not known may have been made a moment ago, at another gateway."""
+        if (principal := self._known(key, kind)) is None:
+            await self.locator.look_again()
+            principal = self._known(key, kind)
         if principal is None:
             raise Unauthenticated("the key is unknown, revoked or expired")
         return principal
+
+    def _known(self, key: str, kind: str) -> Principal | None:
+        known = self.locator.keys.get(key[:PREFIX_LENGTH], {})
+        candidates = [(id, row.account_id, row.body) for id, row in known.items()]
+        return match_key(key, candidates, kind)
 
     def _address(self, request: Request) -> str:
         forwarded = request.headers.get("x-forwarded-for")
