@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, run
+from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, run, traffic
 
 app = typer.Typer(
     name="callplane",
@@ -26,4 +26,5 @@ app.add_typer(keys.app, name="keys")
 app.command()(doctor.doctor)
 app.command()(doctor.status)
 app.add_typer(doctor.config, name="config")
+app.command()(traffic.load)
 app.command()(bench.bench)
