@@ -72,6 +72,9 @@ def route_call(command: RouteCall, world: World) -> Outcome:
     answer = _answer(command, routed, world.options.media_uri)
     if routed and _is_scan(routed, account.country if account else "US"):
         answer["scan"] = 1  # for the gateway, which takes it out
+    if facts and routed and routed.hop == 1 and isinstance(routed.directive, Reject):
+        freed = callers.end_call(office, ask.call_id, world.now)
+        return Outcome([*facts, *freed], answer, floor_deadlines(command.account_id, freed))
     return Outcome(facts, answer, wake if facts else ())
 
 
@@ -118,7 +121,8 @@ def report_dialog(command: ReportDialog, world: World) -> Outcome:
         return Outcome([], {"ok": 1, "moved": owner})
     report = Report(command.event, command.ts, command.sip_code, command.cause, command.hangup_by)
     facts = call.report_dialog(session, owner, report, world.now)
-    if call.ends(facts):
+    if call.ends(facts) or command.event is DialogEvent.END:
+        # a call that was refused has ended before, and may have had an agent all the same
         return _ended(facts, command.call_id, ReleaseReason.ENDED, world, command)
     if users := call.users_busy_with(session, command.event):
         office = world.office(command.account_id)

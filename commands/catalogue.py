@@ -2,7 +2,20 @@
 
 from typing import Any
 
-from commands import acd, bans, call, capacity, dnc, flow, presence, resources, webhooks
+from commands import (
+    acd,
+    bans,
+    call,
+    capacity,
+    carrier,
+    dnc,
+    flow,
+    presence,
+    queues,
+    resources,
+    voicemail,
+    webhooks,
+)
 from commands.message import Command, Handler
 
 CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
@@ -11,6 +24,7 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "call.EndLostCall": (call.EndLostCall, call.end_lost_call),
     "call.StartFlow": (flow.StartFlow, flow.start_flow),
     "call.StepFlow": (flow.StepFlow, flow.step_flow),
+    "call.ShowCallback": (flow.ShowCallback, flow.show_callback),
     "call.SimulateFlow": (flow.SimulateFlow, flow.simulate_flow),
     "presence.VerifyDigest": (presence.VerifyDigest, presence.verify_digest),
     "presence.ReportContact": (presence.ReportContact, presence.report_contact),
@@ -23,7 +37,11 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "acd.PollQueue": (acd.PollQueue, acd.poll_queue),
     "acd.LeaveQueue": (acd.LeaveQueue, acd.leave_queue),
     "acd.HangUpAgent": (acd.HangUpAgent, acd.hang_up_agent),
+    "acd.ShowQueues": (queues.ShowQueues, queues.show_queues),
     "capacity.ResetCapacity": (capacity.ResetCapacity, capacity.reset_capacity),
+    "carrier.AssignNumber": (carrier.AssignNumber, carrier.assign_number),
+    "carrier.PortNumber": (carrier.PortNumber, carrier.port_number),
+    "carrier.ReportMessage": (carrier.ReportMessage, carrier.report_message),
     "webhooks.RequestTest": (webhooks.RequestTest, webhooks.request_test),
     "bans.ReportFailedAuth": (bans.ReportFailedAuth, bans.report_failed_auth),
     "bans.ReportOffence": (bans.ReportOffence, bans.report_offence),
@@ -36,6 +54,11 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "dnc.StartImport": (dnc.StartImport, dnc.start_import),
     "dnc.AdvanceImport": (dnc.AdvanceImport, dnc.advance_import),
     "dnc.FinishImport": (dnc.FinishImport, dnc.finish_import),
+    "voicemail.LeaveMessage": (voicemail.LeaveMessage, voicemail.leave_message),
+    "voicemail.MarkMessage": (voicemail.MarkMessage, voicemail.mark_message),
+    "voicemail.DeleteMessage": (voicemail.DeleteMessage, voicemail.delete_message),
+    "voicemail.GuessPin": (voicemail.GuessPin, voicemail.guess_pin),
+    "voicemail.ForgiveGuesses": (voicemail.ForgiveGuesses, voicemail.forgive_guesses),
     "resources.CreateRow": (resources.CreateRow, resources.create_row),
     "resources.ChangeRow": (resources.ChangeRow, resources.change_row),
     "resources.DeleteRow": (resources.DeleteRow, resources.delete_row),

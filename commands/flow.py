@@ -1,5 +1,6 @@
 """Commands about a call in its flow: begin, what comes next, and what would come (spec 04)."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints
@@ -7,13 +8,14 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from commands.acd import floor_deadlines
 from commands.message import CallIdField, Command, Line, Outcome, Printable
 from commands.world import World
+from domain import voicemail
 from domain.call import CallSession
-from domain.flow import session, simulation
+from domain.flow import session, simulation, waiting
 from domain.flow.node import Answer, Context
 from domain.flow.session import Told
 from domain.routing import Office
 from events.base import Millis
-from events.flow import FlowCommand
+from events.flow import FlowCommand, Originate
 
 
 def _text(value: Any) -> Any:
@@ -74,7 +76,13 @@ def _context(command: Command, call: CallSession, world: World) -> Context:
         to_number=first.to_number if first else "",
         node_id=call.hops[-1].node_id if call.hops else None,
         turns=world.turns(command.account_id),
+        recorded=call.recorded,
+        is_full=_full_mailboxes(world),
     )
+
+
+def _full_mailboxes(world: World) -> Callable[[str, int], bool]:
+    return lambda mailbox_id, quota: voicemail.is_full(world.mailbox(mailbox_id), quota)
 
 
 def _office(command: Command, world: World) -> Office:
@@ -94,9 +102,34 @@ def _outcome(command: StartFlow | StepFlow, told: Told) -> Outcome:
     return Outcome([*told.facts, *told.floor], reply, wake)
 
 
-def wired(command: FlowCommand) -> dict[str, Any]:
+def wired(command: FlowCommand | Originate) -> dict[str, Any]:
     """A command as engines read it."""
     return command.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class ShowCallback(Command):
+    """What has an edge node to do for this reservation? Nothing (`{}`) when it is over."""
+
+    lease_id: Printable = Field(min_length=1)
+    epoch: int = Field(ge=0, le=2**62)
+
+
+def show_callback(command: ShowCallback, world: World) -> Outcome:
+    office = world.office(command.account_id)
+    lease = office.presence.floor.leases.get(command.lease_id)
+    caller = office.presence.floor.callers.get(lease.call_id) if lease else None
+    if lease is None or lease.epoch != command.epoch or not caller or not caller.callback:
+        return Outcome([], {})
+    context = Context(
+        office=office,
+        platform=world.options.platform,
+        now=world.now,
+        call_id=lease.call_id,
+        from_number="",
+        to_number=caller.callback.number,
+    )
+    told = waiting.originate(context, lease, caller.callback.number)
+    return Outcome([], wired(told) if told else {})
 
 
 class SimulateFlow(Command):
@@ -129,6 +162,7 @@ def simulate_flow(command: SimulateFlow, world: World) -> Outcome:
         from_number=command.from_number,
         to_number=command.to_number,
         is_what_if=True,
+        is_full=_full_mailboxes(world),
     )
     found = simulation.run(
         context,

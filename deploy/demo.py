@@ -3,6 +3,7 @@ it, a key, simulated callers and agents, a trace."""
 
 import asyncio
 import contextlib
+import logging
 from contextlib import AsyncExitStack
 from importlib.resources import files
 
@@ -21,7 +22,11 @@ from deploy.wiring import Servers
 from events.base import AccountId
 from gateways import manifest
 from gateways.provisioning import Provisioner
+from gateways.speech import prompts
 from gateways.store.reader import Reader
+from projections import directory
+
+log = logging.getLogger("callplane.demo")
 
 ACCOUNT = AccountId("acc_01jf18ah3jeb5w6dfp27sgjsbt")
 EXAMPLES = ("quickstart.yaml", "contact-center.yaml")
@@ -46,6 +51,7 @@ async def demo(settings: Settings, servers: Servers, rate: float) -> None:
         for text in _examples():
             await _apply(text, settings, reader, provisioner)
         key = await _key(settings, provisioner)
+        language = await _language(reader)
     office = office_of(*(yaml.safe_load(text) for text in _examples()))
     print(_welcome(settings, key, office), flush=True)  # noqa: T201
     shown = False
@@ -58,12 +64,14 @@ async def demo(settings: Settings, servers: Servers, rate: float) -> None:
 
     clock, tally = Clock(), Tally()
     plan = Plan(SEED, len(office.seats), LINES, Habits(rate=rate))
-    async with wire.connected(edge_url, clock, tally) as connected:
-        simulated = asyncio.create_task(SimulatedEdge(connected, office, plan, show_first).run())
-        await stop.wait()
-        clock.close()
-        with contextlib.suppress(TimeoutError):  # the edge may be gone already
-            await asyncio.wait_for(simulated, GRACE)
+    making = asyncio.create_task(_make_prompts(settings, language))
+    async with wire.connected(edge_url, clock, tally) as to_edge:
+        simulated = asyncio.create_task(SimulatedEdge(to_edge, office, plan, show_first).run())
+        async with wiring.background(stop, making, simulated):
+            await stop.wait()
+            clock.close()
+            with contextlib.suppress(TimeoutError):  # the edge may be gone already
+                await asyncio.wait_for(simulated, GRACE)
 
 
 async def _ready(edge_url: str, stop: asyncio.Event) -> bool:
@@ -97,6 +105,26 @@ async def _key(settings: Settings, provisioner: Provisioner) -> str:
     file.touch(mode=0o600)
     file.write_text(written.revealed["key"])
     return written.revealed["key"]
+
+
+async def _language(reader: Reader) -> str:
+    await reader.caught_up("directory")
+    found = await reader.query(lambda cursor: directory.one(cursor, ACCOUNT, "account", ACCOUNT))
+    return str(found["body"]["language"]) if found else "en-US"
+
+
+async def _make_prompts(settings: Settings, language: str) -> None:
+    """While calls come in; without its prompts the demo runs all the same."""
+    try:
+        wish = prompts.wish(language, None, None)
+        async with wiring.speaking(settings) as voice:
+            done = await prompts.generate(voice, wiring.objects(settings), wish)
+    except Exception as error:
+        log.warning("the prompts are not made: %s", error)
+        return
+    for result in done["results"]:
+        if "detail" in result:
+            log.warning("%(key)s is not made: %(detail)s", result)
 
 
 def _welcome(settings: Settings, key: str, office: Office) -> str:

@@ -27,6 +27,7 @@ from events.call import (
     ProxyToUser,
     Reject,
 )
+from events.flow import Record
 
 CallFact = (
     CallRouted
@@ -38,7 +39,6 @@ CallFact = (
     | CallObserved
     | FlowStepped
 )
-
 MAX_HOPS = 10
 IDLE_BEFORE_ANSWER = 60_000
 """Milliseconds without a sign of life after which an unanswered call counts as gone."""
@@ -74,6 +74,8 @@ class CallSession:
     """The flow that was started last."""
     early_reports: list[Report] = field(default_factory=list)
     """Reports that came before the route request."""
+    recorded: dict[str, str] = field(default_factory=dict)
+    """Key of a recording that was asked for → the mailbox in which it becomes a message."""
 
 
 def answer_to(state: CallSession, request: str) -> CallRouted | None:
@@ -313,6 +315,8 @@ def evolve(state: CallSession, fact: CallFact) -> CallSession:
             )
         case FlowStepped():
             state.flow = run.evolved(state.flow, fact)
+            if isinstance(command := fact.command, Record) and command.voicemail_id:
+                state.recorded[command.key] = command.voicemail_id
         case _:
             assert_never(fact)
     return state

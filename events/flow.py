@@ -127,6 +127,8 @@ class Record(_Wired):
     silence_ms: int
     beep: int
     format: str = "wav"
+    voicemail_id: str | None = None
+    """The mailbox in which it becomes a message."""
 
 
 class JoinConference(_Wired):
@@ -162,6 +164,24 @@ FlowCommand = Annotated[
     Play | Gather | Dial | Enqueue | Record | JoinConference | Hangup | Noop | Request,
     Field(discriminator="command"),
 ]
+
+
+class Originate(_Wired):
+    """For an edge node, not for a call that it has: ring the agent; when his answer is confirmed,
+    ask POST /route with this `callId`, `to` the number, `authUser` and `fromDomain`, and bridge.
+    Asked for twice, it is one call. Never stored."""
+
+    op: Literal["originate"] = "originate"
+    call_id: str
+    account_id: str
+    queue_id: str
+    legs: tuple[Leg, ...]
+    number: str
+    """E.164 without the plus."""
+    auth_user: str
+    from_domain: str
+    expires_at: int
+    """Epoch ms after which the agent is not reserved any more."""
 
 
 class Frame(Value):

@@ -3,14 +3,17 @@
 from projections.agents import Agents
 from projections.bans import Bans
 from projections.base import Projection
+from projections.callbacks import Callbacks
 from projections.cdr import Cdr
 from projections.channels import Channels
 from projections.directory import Directory
 from projections.dnc import Dnc
+from projections.mail import Mail
 from projections.outbox import Outbox
 from projections.queues import Queues
 from projections.roster import Roster
 from projections.trace import Trace
+from projections.voicemail import Voicemails
 
 CATALOGUE: tuple[type[Projection], ...] = (
     Directory,
@@ -21,6 +24,9 @@ CATALOGUE: tuple[type[Projection], ...] = (
     Roster,
     Agents,
     Queues,
+    Callbacks,
     Bans,
     Dnc,
+    Voicemails,
+    Mail,
 )

@@ -6,7 +6,7 @@ import orjson
 import typer
 import uvloop
 
-from deploy.bench import acd, bus, http, shift, store
+from deploy.bench import acd, bus, http, scale, shift, store
 from deploy.bench.report import Report
 from deploy.cli import Json, table
 
@@ -17,6 +17,7 @@ BENCHES: dict[str, Callable[[int, float], Awaitable[Report]]] = {
     "command": bus.command,
     "append": store.append,
     "acd": acd.acd,
+    "scale": scale.scale,
 }
 
 

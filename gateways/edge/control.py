@@ -25,13 +25,16 @@ from commands.message import CallIdField, Command, Printable, Timestamp
 from commands.presence import ReportContact, VerifyDigest
 from domain import detection, digest
 from domain.errors import Fault, Gone, Invalid, NotFound, Refusal
+from domain.flow.node import POLL, POLL_MS
 from domain.rules import faults_of
 from events.base import PLATFORM, AccountId, Millis
 from gateways.bus.client import Commander
 from gateways.edge.attention import Attention
+from gateways.edge.callbacks import Callbacks
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.locator import Locator
+from gateways.speech.rendering import Rendering
 from gateways.store.secrets import Opened
 
 log = logging.getLogger("callplane.edge")
@@ -43,6 +46,8 @@ M = TypeVar("M", bound=Command)
 MAX_BATCH = 500
 NO_CALL = 481
 """Call/Transaction Does Not Exist."""
+LOOK_FOR_OPS = 0.5
+"""Seconds between two looks for what a node that polls has to do."""
 LOOK_AGAIN = 5.0
 """Seconds after which a waiting poll asks the owner again even if it has heard nothing."""
 MAX_LOST = 200
@@ -74,7 +79,9 @@ class EdgeControl:
         locator: Locator,
         steering: Steering,
         requests: FlowRequests,
+        rendering: Rendering,
         attention: Attention,
+        callbacks: Callbacks,
         nonce_secret: str,
         secrets: Opened,
     ) -> None:
@@ -82,7 +89,9 @@ class EdgeControl:
         self._locator = locator
         self._steering = steering
         self._requests = requests
+        self._rendering = rendering
         self._attention = attention
+        self._callbacks = callbacks
         self._nonce_secret = nonce_secret
         self._secrets = secrets
 
@@ -183,11 +192,15 @@ class EdgeControl:
 
     # POST /flow
 
-    async def flow(self, body: Body) -> dict[str, Any]:
-        """The next command: `{callId, seq, command, …}`. With `outcome` a step, else a start.
+    async def flow(self, body: Body, node_id: str) -> dict[str, Any]:
+        """The next command: `{callId, seq, command, …}`. With `outcome` a step, else a start; a
+        poll without `callId` asks what the node has to do besides its calls (`ops`).
 
-        Requests of the flow are made here, until the next command is one for an engine.
+        Requests of the flow are made here, until the next command is one for an engine; what that
+        one speaks is rendered.
         """
+        if body.get("outcome") == POLL and not body.get("callId"):
+            return await self._ops(body, node_id)
         command: StartFlow | StepFlow
         command = read(StepFlow, body) if "outcome" in body else read(StartFlow, body)
         account_id = await self._steering.account_of(command.call_id)
@@ -198,9 +211,23 @@ class EdgeControl:
             found = await self._requests.outcome(account_id, told)
             step = read(StepFlow, {"callId": command.call_id, "seq": told["seq"], **found})
             told = await self._told(account_id, step, 0)
+        await self._rendering.ready(told)
         for leg in told.get("legs", ()):
             await self._reveal(leg, "authSecretRef", "authPassword")
         return told
+
+    async def _ops(self, body: Body, node_id: str) -> dict[str, Any]:
+        clock = asyncio.get_running_loop().time
+        until = clock() + read(Patience, body).wait_ms / 1000
+        while not (found := await self._callbacks.due_at(node_id)) and clock() < until:
+            if self._attention.is_closing:
+                break
+            await asyncio.sleep(min(LOOK_FOR_OPS, max(0.0, until - clock())))
+        return {"command": "noop", "retryMs": POLL_MS, "ops": found}
+
+    async def owed(self, node_id: str) -> list[dict[str, Any]]:
+        """What the node has to do besides its calls."""
+        return await self._callbacks.due_at(node_id)
 
     async def _told(
         self, account_id: AccountId, command: StartFlow | StepFlow, patience: float

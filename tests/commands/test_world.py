@@ -19,6 +19,7 @@ from events.bans import AccessRefused
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis, StreamName
 from events.call import CallDialogStarted, Direction, FlowStepped
 from events.capacity import ChannelsReleased, ChannelsTaken, Dimension, Hold, ReleaseReason
+from events.carrier import NumberAssigned
 from events.dnc import Entry, NumbersListed
 from events.flow import Dial, Leg
 from events.presence import ContactRefreshed
@@ -46,6 +47,9 @@ EMPTY = History(None, [])
 
 USER = created("sip_user", "us_1", username="1001")
 REFUSED = AccessRefused(account_id=PLATFORM, at=NOW, ip="203.0.113.9", path="/route", status=403)
+REPORTED = NumberAssigned(
+    account_id=ACCOUNT, at=NOW, carrier="acme", event_id="e-1", e164="12025550123", did_id="did_1"
+)
 TESTED = WebhookTested(account_id=ACCOUNT, at=NOW, webhook_id="wh_1")
 
 
@@ -232,8 +236,10 @@ def test_what_did_not_become_durable_is_loaded_again_and_not_taken_for_new() -> 
     made = _with_account()
     made.put_stream(BANS, EMPTY)
     made.put_stream(WEBHOOK, EMPTY)
-    facts = [routed(), claimed(*NUMBER, "did_1"), REFUSED, TESTED, _taken(1)]
+    made.put_stream(REPORTED.stream, EMPTY)
+    facts = [routed(), claimed(*NUMBER, "did_1"), REFUSED, TESTED, REPORTED, _taken(1)]
     made.forget(made.apply(facts))
+    assert _missing(lambda: made.report("acme", "e-1")).streams == [REPORTED.stream]
     assert _missing(lambda: made.new_call(CALL_ID)).streams == [CALL]
     assert _missing(lambda: made.claim(NUMBER)).streams == [NUMBER_STREAM]
     assert _missing(lambda: made.bans("default")).streams == [BANS]
@@ -280,6 +286,19 @@ def test_a_cleared_world_knows_nothing_and_distrusts_nothing() -> None:
         _missing(ask)
 
 
+def test_a_report_of_a_carrier_is_known_once_it_was_taken() -> None:
+    made = _with_account()
+    assert _missing(lambda: made.report("acme", "e-1")).streams == ["carrier-acme/e-1"]
+    made.put_stream(REPORTED.stream, EMPTY)
+    assert made.report("acme", "e-1") is None
+    made.apply([REPORTED])
+    assert made.report("acme", "e-1") == REPORTED
+    made.clear()
+    _missing(lambda: made.report("acme", "e-1"))
+    made.put_stream(REPORTED.stream, History(None, [REPORTED]))
+    assert made.report("acme", "e-1") == REPORTED
+
+
 # Bounds
 
 
@@ -300,6 +319,7 @@ def test_a_world_stays_within_its_bounds() -> None:
         made.put_stream(StreamName(f"call-{call_id}"), History(None, [_started(call_id)]))
         made.put_stream(StreamName(f"claim-e164-{call_id}"), EMPTY)
         made.put_stream(StreamName(f"webhook-{call_id}"), EMPTY)
+        made.put_stream(StreamName(f"carrier-acme/{call_id}"), EMPTY)
     made.new_call(CallId("a"))
     made.trim()
     assert not made.has_account(ACCOUNT)
@@ -309,6 +329,7 @@ def test_a_world_stays_within_its_bounds() -> None:
     assert _missing(lambda: made.known_claim(Name("e164", "a"))).streams == ["claim-e164-a"]
     made.webhook(StreamName("webhook-c"))
     assert _missing(lambda: made.webhook(StreamName("webhook-a"))).streams == ["webhook-a"]
+    assert _missing(lambda: made.report("acme", "a")).streams == ["carrier-acme/a"]
 
 
 # Snapshots

@@ -11,7 +11,10 @@ from events.base import Fact, Millis
 from tests.domain.center import Center, a_shift
 from tests.support.given import NOW, property_of
 
-TIMES = {"at", "ts", "expires_at", "give_up_at", "next_ring_at", "queued_at", "wrap_up_until"}
+TIMES = {
+    *("at", "ts", "expires_at", "give_up_at", "next_ring_at", "queued_at", "since"),
+    "wrap_up_until",
+}
 ARRIVALS = st.lists(
     st.tuples(st.integers(0, 60_000), st.integers(1_000, 90_000)), min_size=2, max_size=25
 )

@@ -1,12 +1,15 @@
-"""A caller in a queue over the contract: /flow, /agent/confirm, /presence/event (spec 04 and 05)."""
+"""A caller in a queue over the contract: /flow, /agent/confirm (spec 04 and 05)."""
 
+import asyncio
 import threading
 import time
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
+from deploy import wiring
 from tests.http.test_agents import Shop
 from tests.support.system import System, eventually, new_call_id
 
@@ -14,13 +17,18 @@ from tests.support.system import System, eventually, new_call_id
 class Caller:
     """A call that the engine has brought to the queue."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, node: str = "node-1") -> None:
         self.shop = shop
         self.call_id = new_call_id()
         self.seq = 0
-        system = shop.system
-        assert system.route(self.call_id, shop.document["numbers"][0]["e164"])
-        system.report(self.call_id, "answered")
+        asked = {
+            "callId": self.call_id,
+            "from": "+14155551234",
+            "to": shop.document["numbers"][0]["e164"],
+            "nodeId": node,
+        }
+        assert shop.system.edge.post("/route", json=asked).status_code == 200
+        shop.system.report(self.call_id, "answered")
         self.last = self._post(flowId=f"queue:{shop.queue}")
 
     def step(self, outcome: str, wait_ms: int = 0, **data: Any) -> Any:
@@ -123,13 +131,14 @@ def test_who_hangs_up_leaves_the_queue_and_counts_as_lost(shop: Shop) -> None:
     shop.agent(1001, "unpause")
     assert shop.look(shop.alice)["bucket"] == "ready"
 
-    def counted() -> Any:
+    def counted() -> bool:
         with shop.system.database() as connection:
-            return connection.execute(
+            row = connection.execute(
                 "SELECT disposition FROM views.queue_cdr WHERE call_id = %s", (caller.call_id,)
             ).fetchone()
+        return row is not None and row["disposition"] == "abandoned"
 
-    assert eventually(counted)["disposition"] == "abandoned"
+    assert eventually(counted)
 
 
 def test_a_poll_that_asks_for_too_much_is_refused_by_name(shop: Shop) -> None:
@@ -140,3 +149,83 @@ def test_a_poll_that_asks_for_too_much_is_refused_by_name(shop: Shop) -> None:
     answer = shop.system.edge.post("/flow", json=body)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["pointer"] == "/waitMs"
+
+
+def test_who_wants_to_be_called_back_is_called_when_an_agent_is_free(shop: Shop) -> None:
+    system, node = shop.system, f"node-{shop.queue[-6:]}"
+    key = {"x-api-key": system.key(shop.account_id)}
+    option = {"queue_id": shop.queue, "digit": "2", "action": "callback"}
+    made = system.api.post("/v1/in-queue-options", json=option, headers=key)
+    assert made.status_code == 201, made.text
+    shop.ready(1001)
+    shop.agent(1001, "pause")
+    caller = Caller(shop, node)
+    assert caller.last["digits"] == "2"
+    assert caller.step("digit:2")["command"] == "play"
+    assert caller.step("done")["command"] == "hangup"
+    system.report(caller.call_id, "end")
+    told: list[Any] = []
+
+    def ask() -> None:
+        body = {"outcome": "poll", "waitMs": 10_000}
+        answer = httpx.post(
+            system.edge_url + "/flow", json=body, headers={"x-node-id": node}, timeout=15
+        )
+        told.append(answer.json())
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    shop.agent(1001, "unpause")
+    asking.join(15)
+    (order,) = told[0]["ops"]
+    assert (order["op"], order["number"]) == ("originate", "14155551234")
+    (leg,) = order["legs"]
+    assert system.edge.get(leg["confirmUrl"]).status_code == 200
+    assert shop.look(shop.alice)["bucket"] == "incall"
+
+    def made_already() -> bool:
+        body = {"outcome": "poll", "waitMs": 0}
+        again = system.edge.post("/flow", json=body, headers={"x-node-id": node})
+        return bool(again.json()["ops"] == [])
+
+    assert eventually(made_already)
+    placed = system.edge.post(
+        "/route",
+        json={
+            "callId": order["callId"],
+            "from": "1001",
+            "to": order["number"],
+            "authUser": order["authUser"],
+            "fromDomain": order["fromDomain"],
+        },
+    )
+    assert placed.status_code == 200, placed.text
+    system.report(order["callId"], "end")
+    assert shop.look(shop.alice)["bucket"] == "wrapup"
+
+
+def test_a_node_on_the_bus_is_told_at_once_to_call_somebody_back(shop: Shop) -> None:
+    system, node = shop.system, f"node-{shop.queue[-6:]}"
+    key = {"x-api-key": system.key(shop.account_id)}
+    option = {"queue_id": shop.queue, "digit": "1", "action": "callback"}
+    assert system.api.post("/v1/in-queue-options", json=option, headers=key).status_code == 201
+    shop.ready(1001)
+    shop.agent(1001, "pause")
+    caller = Caller(shop, node)
+    caller.step("digit:1")
+
+    async def heard() -> Any:
+        async with wiring.bus(system.servers, "node") as client:
+            orders = await client.subscribe(f"edge.{node}.op.originate")
+            await client.flush()
+            await asyncio.to_thread(shop.agent, 1001, "unpause")
+            return orjson.loads((await orders.next_msg(10)).data)
+
+    order = asyncio.run(heard())
+    assert order["number"] == "14155551234"
+
+    def reported() -> bool:
+        body = {"nodeId": node, "bans": []}
+        return bool(system.edge.post("/security/report", json=body).json()["ops"])
+
+    assert eventually(reported), "who does not listen finds it in the answer to a report"

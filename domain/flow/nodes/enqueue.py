@@ -153,7 +153,7 @@ def _ring(
 ) -> Next:
     known = set(visit.frame.leases)
     new = [lease for lease in leases if lease.lease_id not in known]
-    legs = waiting.legs_of(visit, node.queueId, queue, new)
+    legs = waiting.legs_of(visit, queue, new)
     if legs:
         visit.note = ", ".join(f"{lease.agent_id} ({lease.lease_id})" for lease in new)
         told = tuple(lease.lease_id for lease in leases)

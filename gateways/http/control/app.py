@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from commands.acd import ClaimCall, ConfirmLease, ShowAgent
 from commands.bans import ReportRefusedAccess
@@ -15,9 +16,12 @@ from gateways import problems
 from gateways.access import PREFIX_LENGTH, Gate, Principal, match_key
 from gateways.addresses import Network, client_address
 from gateways.bus.client import Commander, Reply
+from gateways.carriers import CarrierHooks
 from gateways.edge.control import EdgeControl, farewell, read
+from gateways.http import roster
 from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
-from gateways.http.control import roster
+from gateways.http.control.media import Media
+from gateways.http.control.speech import Prompts
 from gateways.http.traces import trace_answer
 from gateways.locator import Locator
 from gateways.problems import NotImplementedHere, Unauthenticated
@@ -35,10 +39,14 @@ class ControlPlane:
     commander: Commander
     locator: Locator
     reader: Reader
+    carriers: CarrierHooks
     gate: Gate
     trusted_proxies: tuple[Network, ...]
     api_url: str
     max_body: int
+    media: Media
+    max_media: int
+    prompts: Prompts
 
     def endpoints(self) -> list[Endpoint]:
         """Every path of this service but health and metrics."""
@@ -55,6 +63,7 @@ class ControlPlane:
             "/presence/users": {"GET": operator(self._users)},
             "/cac": {"GET": operator(self._usage)},
             "/cac/reset": {"POST": operator(self._reset)},
+            "/admin/tts/generate": {"POST": self._for_admin(self.prompts.generate)},
         }
         found = [endpoint(path, way, self.max_body, self._refused) for path, way in paths.items()]
         for path, answered in (("/agent/confirm", self._confirm), ("/agent/claim", self._claim)):
@@ -70,6 +79,18 @@ class ControlPlane:
         found.append(
             endpoint("/security/allow", spared, self.max_body, self._refused, is_mount=True)
         )
+        reports = {"POST": self._carrier}
+        found.append(
+            endpoint("/hooks/carrier", reports, self.max_body, self._refused, is_mount=True)
+        )
+        stored = {
+            "GET": operator(self.media.get),
+            "HEAD": operator(self.media.get),
+            "PUT": node(self.media.put),
+        }
+        found.append(
+            endpoint("/media", stored, self.max_media, self._refused, is_mount=True, streams=True)
+        )
         elsewhere = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), self._elsewhere)
         found.append(endpoint("/v1", elsewhere, self.max_body, is_mount=True))
         return found
@@ -78,34 +99,45 @@ class ControlPlane:
 
     def _for_nodes(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
         async def gated(request: Request) -> Answer:
-            return await handle(request, self._node(request))
+            return await handle(request, await self._node(request))
 
         return gated
 
     def _for_operators(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
         async def gated(request: Request) -> Answer:
-            return await handle(request, self._operator(request))
+            return await handle(request, await self._operator(request))
 
         return gated
 
-    def _node(self, request: Request) -> Principal:
+    def _for_admin(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
+        async def gated(request: Request) -> Answer:
+            admin = self.gate.admin(request.headers.get("x-admin-token"))
+            if admin is None:
+                raise Unauthenticated("this needs x-admin-token")
+            return await handle(request, admin)
+
+        return gated
+
+    async def _node(self, request: Request) -> Principal:
         """A trusted address or a node's token."""
         if principal := self.gate.node(self._address(request)):
             return principal
         token = request.headers.get("x-node-token")
         if token is None:
             raise Unauthenticated("an edge node shows x-node-token or comes from a trusted address")
-        return self._key(token, "node")
+        return await self._key(token, "node")
 
-    def _operator(self, request: Request) -> Principal:
+    async def _operator(self, request: Request) -> Principal:
         """The admin, an API key, or a node. A credential that is shown has to be good."""
         if principal := self.gate.admin(request.headers.get("x-admin-token")):
             return principal
         if key := request.headers.get("x-api-key"):
-            return self._key(key, "sk")
-        return self._node(request)
+            return await self._key(key, "sk")
+        return await self._node(request)
 
-    def _key(self, key: str, kind: str) -> Principal:
+    async def _key(self, key: str, kind: str) -> Principal:
+        if key[:PREFIX_LENGTH] not in self.locator.keys:
+            await self.locator.look_again()  # it may have been made a moment ago
         known = self.locator.keys.get(key[:PREFIX_LENGTH], {})
         candidates = [(id, row.account_id, row.body) for id, row in known.items()]
         principal = match_key(key, candidates, kind)
@@ -124,7 +156,7 @@ class ControlPlane:
             self.commander.tell(
                 ReportRefusedAccess(
                     ip=self._address(request)[:64] or "unknown",
-                    path=request.path.replace(" ", "%20")[:255],
+                    path=quote(request.path)[:255],
                     status=status,
                 )
             )
@@ -143,7 +175,7 @@ class ControlPlane:
 
     async def _flow(self, request: Request, node: Principal) -> Answer:
         try:
-            return Answer(await self.edge.flow(request.members()))
+            return Answer(await self.edge.flow(request.members(), self._node_id(request, node)))
         except (NotFound, Gone) as refusal:
             body = {**problems.body_of(refusal, request.path), **farewell(refusal)}
             return Answer(body, problems.status_of(refusal).code, problems.MEDIA_TYPE)
@@ -155,7 +187,9 @@ class ControlPlane:
         return request.headers.get("x-node-id") or node.id
 
     async def _report(self, request: Request, node: Principal) -> Answer:
-        return Answer(await self.security.report(request.members(), self._node_id(request, node)))
+        body, node_id = request.members(), self._node_id(request, node)
+        done = await self.security.report(body, node_id)
+        return Answer({**done, "ops": await self.edge.owed(str(body.get("nodeId") or node_id))})
 
     async def _bans(self, request: Request, who: Principal) -> Answer:
         who.require("security")
@@ -239,6 +273,11 @@ class ControlPlane:
             who.account_id,
             request.query.get("format", "json"),
         )
+
+    async def _carrier(self, request: Request) -> Answer:
+        """No gate but the carrier's signature."""
+        name = _below(request, "/hooks/carrier")
+        return Answer(await self.carriers.take(name, request.headers, request.body))
 
     async def _elsewhere(self, request: Request) -> Answer:
         raise NotImplementedHere(f"the public API answers at {self.api_url}")
