@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, run, tts
+from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, run, traffic, tts
 
 app = typer.Typer(
     name="callplane",
@@ -27,4 +27,5 @@ app.add_typer(tts.app, name="tts")
 app.command()(doctor.doctor)
 app.command()(doctor.status)
 app.add_typer(doctor.config, name="config")
+app.command()(traffic.load)
 app.command()(bench.bench)
