@@ -23,7 +23,7 @@ from domain.acd import floor as floors
 from domain.acd.agents import Membership
 from domain.acd.callers import Connected, Place, Ringing, TurnedAway, Unknown, Waiting
 from domain.acd.desk import Desk
-from domain.acd.floor import FloorFact, Lease
+from domain.acd.floor import Caller, FloorFact, Lease
 from domain.acd.leases import Verdict
 from domain.directory import body_of
 from domain.errors import Conflict, Fault, Invalid, NotFound
@@ -41,9 +41,13 @@ is to ring for somebody who is not there. Engines poll every 25 seconds."""
 def floor_deadlines(account_id: AccountId, facts: Iterable[Fact]) -> list[Deadline]:
     """When to look at the floor again because of these facts."""
     facts = list(facts)
-    dues = set(deadlines.dues_of(facts))
-    dues |= {Millis(f.at + SILENCE) for f in facts if isinstance(f, CallerQueued)}
-    return [Deadline(due, account_id, None, is_floor=True) for due in sorted(dues)]
+    dues = list(deadlines.dues_of(facts))
+    dues += [
+        (Millis(fact.at + SILENCE), f"caller:{fact.call_id}")
+        for fact in facts
+        if isinstance(fact, CallerQueued) and fact.callback is None
+    ]
+    return [Deadline(due, account_id, None, item) for due, item in dues]
 
 
 Moved = dict[AccountId, set[CallId]]
@@ -336,23 +340,41 @@ def shown_place(place: Place) -> dict[str, Any]:
 
 
 class MeetDeadlines(Command):
-    """A deadline: reservations, waits and wrap-ups whose time is up."""
+    """A deadline: a reservation, a wait or a wrap-up whose time is up."""
+
+    item: str = ""
+    """Whose (`floors.dues`); empty: look at everybody, after a take-over."""
 
 
 def meet_deadlines(command: MeetDeadlines, world: World) -> Outcome:
-    """Looks again at the next due time, whatever brought it here: after a take-over one look at
-    each account is enough."""
     office, now = world.office(command.account_id), world.now
-    heard = {
-        caller.call_id: max(caller.queued_at, world.heard_of(command.account_id, caller.call_id))
-        for caller in office.presence.floor.callers.values()
-        if caller.callback is None
-    }
-    silent = {id for id, at in heard.items() if at <= now - SILENCE}
-    facts = deadlines.meet(office, now, silent)
-    looks = [Millis(at + SILENCE) for id, at in heard.items() if id not in silent]
-    following = floors.next_due(desks.at_desk(office, now, facts).floor, now)
-    due = min([*looks, *([following] if following else [])], default=None)
-    if due is None:
-        return Outcome(facts, {})
-    return Outcome(facts, {}, [Deadline(due, command.account_id, None, is_floor=True)])
+    if not command.item:
+        return _look_at_all(command, office, world)
+    kind, _, id = command.item.partition(":")
+    caller = office.presence.floor.callers.get(CallId(id)) if kind == "caller" else None
+    if caller is None or caller.callback is not None:
+        return _outcome(command, deadlines.meet_one(office, now, command.item), {})
+    heard = _heard(command, caller, world)
+    if heard > now - SILENCE:
+        facts = deadlines.meet_one(office, now, command.item)
+        again = Deadline(Millis(heard + SILENCE), command.account_id, None, command.item)
+        outcome = _outcome(command, facts, {})
+        return outcome._replace(wake=[*outcome.wake, again])
+    return _outcome(command, deadlines.meet_one(office, now, command.item, {caller.call_id}), {})
+
+
+def _look_at_all(command: Command, office: Office, world: World) -> Outcome:
+    """Everything that is due, and a deadline for everything that will be."""
+    facts = deadlines.meet(office, world.now)
+    floor = desks.at_desk(office, world.now, facts).floor
+    dues = [(due, item) for due, item in floors.dues(floor) if due > world.now]
+    for caller in floor.callers.values():
+        if caller.callback is None:
+            due = Millis(_heard(command, caller, world) + SILENCE)
+            dues.append((due, f"caller:{caller.call_id}"))
+    return Outcome(facts, {}, [Deadline(due, command.account_id, None, item) for due, item in dues])
+
+
+def _heard(command: Command, caller: Caller, world: World) -> Millis:
+    """When an engine has spoken of the caller last."""
+    return max(caller.queued_at, world.heard_of(command.account_id, caller.call_id))

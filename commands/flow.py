@@ -1,5 +1,6 @@
 """Commands about a call in its flow: begin, what comes next, and what would come (spec 04)."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints
@@ -7,6 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from commands.acd import floor_deadlines
 from commands.message import CallIdField, Command, Line, Outcome, Printable
 from commands.world import World
+from domain import voicemail
 from domain.call import CallSession
 from domain.flow import session, simulation, waiting
 from domain.flow.node import Answer, Context
@@ -75,7 +77,13 @@ def context_of(command: Command, call: CallSession, world: World) -> Context:
         node_id=call.hops[-1].node_id if call.hops else None,
         user_id=first.caller_user_id if first else None,
         turns=world.turns(command.account_id),
+        recorded=call.recorded,
+        is_full=_full_mailboxes(world),
     )
+
+
+def _full_mailboxes(world: World) -> Callable[[str, int], bool]:
+    return lambda mailbox_id, quota: voicemail.is_full(world.mailbox(mailbox_id), quota)
 
 
 def _office(command: Command, world: World) -> Office:
@@ -155,6 +163,7 @@ def simulate_flow(command: SimulateFlow, world: World) -> Outcome:
         from_number=command.from_number,
         to_number=command.to_number,
         is_what_if=True,
+        is_full=_full_mailboxes(world),
     )
     found = simulation.run(
         context,

@@ -206,8 +206,8 @@ class Loop:
 
     async def _take_due(self) -> None:
         for due in self._timers.due(self._clock()):
-            if due.is_floor:
-                command: Command = MeetDeadlines(account_id=due.account_id)
+            if due.item is not None:
+                command: Command = MeetDeadlines(account_id=due.account_id, item=due.item)
             elif due.call_id is None:
                 command = ExpireContacts(account_id=due.account_id)
             elif self._world.is_over(due.account_id, due.call_id):

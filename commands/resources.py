@@ -24,6 +24,7 @@ Kind = Literal[
     "queue",
     "agent_queue_assignment",
     "in_queue_option",
+    "forward",
     "call_flow",
     "voicemail",
     "ring_group",
@@ -31,6 +32,8 @@ Kind = Literal[
     "webhook",
     "api_key",
     "call_limit",
+    "media_file",
+    "media_playlist",
 ]
 assert set(get_args(Kind)) == set(KINDS), "every kind of row can be asked for"
 

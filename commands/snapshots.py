@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 
 from domain import capacity, dnc, presence
-from domain.acd.floor import Floor
+from domain.acd.floor import Floor, Index
 from domain.bans import Allowance, BanList
 from domain.capacity import Admission, Capacity
 from domain.dnc import DncList, Label
@@ -18,6 +18,7 @@ from domain.node_bans import NodeBans
 from domain.offences import Offence
 from domain.presence import Contact, ContactKey, Presence
 from domain.tolls import Tolls
+from domain.voicemail import Mailbox, Message
 from domain.windows import Starts, Window
 from events.base import Millis
 
@@ -25,7 +26,8 @@ CAPACITY = "capacity.state.v2"
 PRESENCE = "presence.state.v2"
 BANS = "bans.state.v1"
 DNC = "dnc.state.v1"
-NAMES = (CAPACITY, PRESENCE, BANS, DNC)
+MAILBOX = "voicemail.state.v1"
+NAMES = (CAPACITY, PRESENCE, BANS, DNC, MAILBOX)
 
 _CAPACITY = TypeAdapter(tuple[list[Admission], list[tuple[Window, Starts]], Tolls])
 _PRESENCE = TypeAdapter(
@@ -42,6 +44,7 @@ class _Bans(NamedTuple):
 
 _BANS = TypeAdapter(_Bans)
 _DNC = TypeAdapter(tuple[list[Label], list[tuple[int, int]], dict[str, int]])
+_MAILBOX = TypeAdapter(dict[str, Message])
 
 
 def dump_capacity(state: Capacity) -> bytes:
@@ -66,7 +69,9 @@ def load_bans(data: bytes) -> BanList:
 
 def dump_presence(state: Presence) -> bytes:
     contacts, removed = list(state.contacts.items()), list(state.removed.items())
-    return _PRESENCE.dump_json((contacts, removed, replace(state.floor, contacts={})))
+    return _PRESENCE.dump_json(
+        (contacts, removed, replace(state.floor, contacts={}, index=Index()))
+    )
 
 
 def load_presence(data: bytes) -> Presence:
@@ -83,3 +88,11 @@ def dump_dnc(state: DncList) -> bytes:
 
 def load_dnc(data: bytes) -> DncList:
     return dnc.restored(*_DNC.validate_json(data))
+
+
+def dump_mailbox(state: Mailbox) -> bytes:
+    return _MAILBOX.dump_json(state.messages)
+
+
+def load_mailbox(data: bytes) -> Mailbox:
+    return Mailbox(_MAILBOX.validate_json(data))

@@ -43,12 +43,13 @@ class History(NamedTuple):
 
 class Deadline(NamedTuple):
     """Something that has to be looked at when `due` has come: a call, or (None) the contacts, or
-    the floor of the contact center."""
+    (`item`) somebody of the contact center."""
 
     due: Millis
     account_id: AccountId
     call_id: CallId | None
-    is_floor: bool = False
+    item: str | None = None
+    """Of the contact center: whose time is up (`domain.acd.floor.dues`); empty: look at all."""
 
 
 @dataclass(frozen=True, slots=True)

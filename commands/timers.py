@@ -22,7 +22,7 @@ class Timers:
 
     def add(self, deadlines: Iterable[Deadline]) -> None:
         for deadline in deadlines:
-            if deadline.call_id is None and not deadline.is_floor:
+            if deadline.call_id is None and deadline.item is None:
                 coarse = -(-deadline.due // GRAIN) * GRAIN
                 deadline = deadline._replace(due=Millis(coarse))
             if deadline not in self._known:

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from commands import snapshots
 from commands.store import History, Numbered, Snapshot
-from domain import bans, call, capacity, directory, dnc, presence, resources
+from domain import bans, call, capacity, carrier, directory, dnc, presence, resources, voicemail
 from domain.addresses import Ranges
 from domain.bans import BanList
 from domain.call import CallSession
@@ -30,15 +30,18 @@ from domain.dnc import DncList
 from domain.presence import Presence
 from domain.resources import Claim, Name
 from domain.routing import Office, Platform
+from domain.voicemail import Mailbox
 from events.acd import AcdFact
 from events.bans import BansFact
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis, StreamName
 from events.call import CallFact, FlowStepped
 from events.capacity import CapacityFact
+from events.carrier import CarrierFact
 from events.dnc import DncFact
 from events.flow import Dial
 from events.presence import PresenceFact
 from events.resources import Changed, ClaimFact, Created, Deleted
+from events.voicemail import VoicemailFact
 from events.webhooks import WebhookTested
 
 S = TypeVar("S")
@@ -139,7 +142,13 @@ class World:
         self.heard: dict[str, Millis] = {}
         """Edge node → time of its latest snapshot of bans, which may have made no fact."""
         self._dnc: OrderedDict[StreamName, Held[DncList]] = OrderedDict()
+        self._mailboxes: Bounded[StreamName, Held[Mailbox]] = Bounded(max_calls)
+        self._grown: set[StreamName] = set()
+        """Mailboxes with facts since it was last looked whether a snapshot is due."""
+        self.guesses: Bounded[str, list[Millis]] = Bounded(max_calls)
+        """Mailbox → when its PIN was tried: a memory, of which nothing is durable."""
         self._webhooks: Bounded[StreamName, Held[None]] = Bounded(max_calls)
+        self._reports: Bounded[StreamName, Held[CarrierFact | None]] = Bounded(max_calls)
         self._distrusted: set[StreamName] = set()
 
     # What handlers ask for
@@ -218,10 +227,25 @@ class World:
         self._dnc.move_to_end(stream)
         return held.state
 
+    def mailbox(self, voicemail_id: str) -> Mailbox:
+        stream = StreamName("voicemail-" + voicemail_id)
+        held = self._mailboxes.used(stream)
+        if held is None:
+            raise Missing(streams=[stream])
+        return held.state
+
     def webhook(self, stream: StreamName) -> None:
         """Such a stream has no state, but it has to be known how long it is."""
         if self._webhooks.used(stream) is None:
             raise Missing(streams=[stream])
+
+    def report(self, carrier: str, event_id: str) -> CarrierFact | None:
+        """A carrier's report as it was taken; None when it is new."""
+        stream = StreamName(f"carrier-{carrier}/{event_id}")
+        held = self._reports.used(stream)
+        if held is None:
+            raise Missing(streams=[stream])
+        return held.state
 
     def credential(self, account_id: AccountId, ref: str) -> Credential | None:
         known = self.account(account_id).credentials
@@ -255,8 +279,13 @@ class World:
                 return _evolved(self._bans[stream], bans.evolve, fact)
             case DncFact():
                 return _evolved(self._dnc[stream], dnc.evolve, fact)
+            case VoicemailFact():
+                self._grown.add(stream)
+                return _evolved(self._mailboxes[stream], voicemail.evolve, fact)
             case WebhookTested():
                 return _evolved(self._webhooks[stream], _unchanged, fact)
+            case CarrierFact():
+                return _evolved(self._reports[stream], carrier.evolve, fact)
             case Created() | Changed() | Deleted():
                 rows = self._accounts[fact.account_id].directory
                 version = directory.version_of(rows, fact.id) + 1
@@ -300,8 +329,16 @@ class World:
             self._claims[stream] = Held(claim, len(facts))
         elif stream.startswith("dnc-"):
             self._dnc[stream] = _folded(DncList(), history, snapshots.load_dnc, dnc.evolve)
+        elif stream.startswith("voicemail-"):
+            held = _folded(Mailbox(), history, snapshots.load_mailbox, voicemail.evolve)
+            self._mailboxes[stream] = held
         elif stream.startswith("webhook-"):
             self._webhooks[stream] = Held(None, len(facts))
+        elif stream.startswith("carrier-"):
+            report = Held[CarrierFact | None](None)
+            for fact in facts:
+                _evolved(report, carrier.evolve, fact)
+            self._reports[stream] = report
         else:
             self._bans[stream] = _folded(BanList(), history, snapshots.load_bans, bans.evolve)
 
@@ -331,8 +368,12 @@ class World:
                 self._bans.pop(stream, None)
             elif isinstance(fact, DncFact):
                 self._dnc.pop(stream, None)
+            elif isinstance(fact, VoicemailFact):
+                self._mailboxes.pop(stream, None)
             elif isinstance(fact, WebhookTested):
                 self._webhooks.pop(stream, None)
+            elif isinstance(fact, CarrierFact):
+                self._reports.pop(stream, None)
             else:
                 self._accounts.pop(fact.account_id, None)
 
@@ -345,7 +386,9 @@ class World:
         self._bans.clear()
         self._dnc.clear()
         self.heard.clear()
+        self._mailboxes.clear()
         self._webhooks.clear()
+        self._reports.clear()
         self._distrusted.clear()
 
     def trim(self) -> None:
@@ -354,7 +397,10 @@ class World:
         self._calls.trim()
         self._heard.trim()
         self._claims.trim()
+        self._mailboxes.trim()
+        self.guesses.trim()
         self._webhooks.trim()
+        self._reports.trim()
         while len(self._dnc) > 1 and self._dnc_numbers() > self._max_dnc_numbers:
             self._dnc.popitem(last=False)
 
@@ -390,6 +436,17 @@ class World:
                 data = snapshots.dump_bans(held.state)
                 found.append(Snapshot(stream, held.version, snapshots.BANS, data))
                 held.snapshot_version = held.version
+        return found + self._due_mailboxes()
+
+    def _due_mailboxes(self) -> list[Snapshot]:
+        found: list[Snapshot] = []
+        for stream in self._grown:
+            box = self._mailboxes.get(stream)
+            if box is not None and _is_due(box, voicemail.size_of):
+                data = snapshots.dump_mailbox(box.state)
+                found.append(Snapshot(stream, box.version, snapshots.MAILBOX, data))
+                box.snapshot_version = box.version
+        self._grown.clear()
         return found
 
 

@@ -1,25 +1,40 @@
-"""What `callplane up` shows on a first run: the quickstart's account, a key, a simulated edge, a
-trace."""
+"""What `callplane up` shows on a first run: the quickstart's account with a contact center beside
+it, a key, simulated callers and agents, a trace."""
 
 import asyncio
 import contextlib
+import logging
 from contextlib import AsyncExitStack
 from importlib.resources import files
 
 import aiohttp
+import yaml
 
 from deploy import wiring
 from deploy.settings import Settings
-from deploy.simulator import Phone, SimulatedEdge
+from deploy.simulator import wire
+from deploy.simulator.clock import Clock
+from deploy.simulator.edge import SimulatedEdge
+from deploy.simulator.office import Office, office_of
+from deploy.simulator.plan import Habits, Plan
+from deploy.simulator.tally import Tally
 from deploy.wiring import Servers
 from events.base import AccountId
 from gateways import manifest
 from gateways.provisioning import Provisioner
+from gateways.speech import prompts
 from gateways.store.reader import Reader
+from projections import directory
+
+log = logging.getLogger("callplane.demo")
 
 ACCOUNT = AccountId("acc_01jf18ah3jeb5w6dfp27sgjsbt")
-NUMBER = "12025550123"
-DANA = Phone("1001", "acme.sip.io", "dana-demo-1001")
+EXAMPLES = ("quickstart.yaml", "contact-center.yaml")
+LINES = (0.25, 0.75)
+"""How much their numbers are called."""
+SEED = 2
+GRACE = 2.0
+"""Seconds in which all calls are hung up at the end."""
 
 
 async def demo(settings: Settings, servers: Servers, rate: float) -> None:
@@ -33,9 +48,12 @@ async def demo(settings: Settings, servers: Servers, rate: float) -> None:
         reader = await stack.enter_async_context(wiring.reading(servers))
         commander = await stack.enter_async_context(wiring.commanding(client))
         provisioner = wiring.provisioner(settings, commander, reader)
-        await _apply_quickstart(settings, reader, provisioner)
+        for text in _examples():
+            await _apply(text, settings, reader, provisioner)
         key = await _key(settings, provisioner)
-    print(_welcome(settings, key), flush=True)  # noqa: T201
+        language = await _language(reader)
+    office = office_of(*(yaml.safe_load(text) for text in _examples()))
+    print(_welcome(settings, key, office), flush=True)  # noqa: T201
     shown = False
 
     async def show_first(call_id: str) -> None:
@@ -44,8 +62,16 @@ async def demo(settings: Settings, servers: Servers, rate: float) -> None:
             shown = True
             await _print_trace(edge_url, call_id)
 
-    simulated = SimulatedEdge(edge_url, (DANA,), (NUMBER,), rate, on_finished=show_first)
-    await simulated.run(stop)
+    clock, tally = Clock(), Tally()
+    plan = Plan(SEED, len(office.seats), LINES, Habits(rate=rate))
+    making = asyncio.create_task(_make_prompts(settings, language))
+    async with wire.connected(edge_url, clock, tally) as to_edge:
+        simulated = asyncio.create_task(SimulatedEdge(to_edge, office, plan, show_first).run())
+        async with wiring.background(stop, making, simulated):
+            await stop.wait()
+            clock.close()
+            with contextlib.suppress(TimeoutError):  # the edge may be gone already
+                await asyncio.wait_for(simulated, GRACE)
 
 
 async def _ready(edge_url: str, stop: asyncio.Event) -> bool:
@@ -59,8 +85,11 @@ async def _ready(edge_url: str, stop: asyncio.Event) -> bool:
     return False
 
 
-async def _apply_quickstart(settings: Settings, reader: Reader, provisioner: Provisioner) -> None:
-    text = (files("deploy") / "examples" / "quickstart.yaml").read_text()
+def _examples() -> list[str]:
+    return [(files("deploy") / "examples" / name).read_text() for name in EXAMPLES]
+
+
+async def _apply(text: str, settings: Settings, reader: Reader, provisioner: Provisioner) -> None:
     wished = manifest.parse(text)
     for change in await manifest.plan(wished, reader, wiring.vault(settings, reader)):
         await manifest.carry_out(wished.account_id, change, provisioner, "demo")
@@ -78,8 +107,28 @@ async def _key(settings: Settings, provisioner: Provisioner) -> str:
     return written.revealed["key"]
 
 
-def _welcome(settings: Settings, key: str) -> str:
-    host = settings.bind
+async def _language(reader: Reader) -> str:
+    await reader.caught_up("directory")
+    found = await reader.query(lambda cursor: directory.one(cursor, ACCOUNT, "account", ACCOUNT))
+    return str(found["body"]["language"]) if found else "en-US"
+
+
+async def _make_prompts(settings: Settings, language: str) -> None:
+    """While calls come in; without its prompts the demo runs all the same."""
+    try:
+        wish = prompts.wish(language, None, None)
+        async with wiring.speaking(settings) as voice:
+            done = await prompts.generate(voice, wiring.objects(settings), wish)
+    except Exception as error:
+        log.warning("the prompts are not made: %s", error)
+        return
+    for result in done["results"]:
+        if "detail" in result:
+            log.warning("%(key)s is not made: %(detail)s", result)
+
+
+def _welcome(settings: Settings, key: str, office: Office) -> str:
+    host, number, dana = settings.bind, office.numbers[0], office.seats[0]
     return f"""
 Callplane is up. Ctrl-C stops it; the data stays in {settings.data_dir}.
 
@@ -89,15 +138,15 @@ Callplane is up. Ctrl-C stops it; the data stays in {settings.data_dir}.
   console              http://{host}:{settings.console_port}   health only, so far
 
   account   {ACCOUNT}
-  number    +{NUMBER}
-  phone     {DANA.username}@{DANA.realm}, password {DANA.password}
+  number    +{number}
+  phone     {dana.username}@{dana.realm}, password {dana.password}
   demo key  {key}
 
   curl -X POST http://{host}:{settings.edge_port}/route -H 'content-type: application/json' \\
-    -d '{{"callId": "hello", "from": "+14155551234", "to": "{NUMBER}"}}'
+    -d '{{"callId": "hello", "from": "+14155551234", "to": "{number}"}}'
   curl http://{host}:{settings.api_port}/v1/calls?limit=3 -H 'x-api-key: {key}'
 
-A simulated edge places calls. The trace of the first one that ends:
+Simulated callers call, and five simulated agents answer them. The trace of the first one that ends:
 """
 
 

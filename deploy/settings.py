@@ -5,19 +5,25 @@ Environment (`CALLPLANE_<NAME>`) over `callplane.toml` (lower-case names) over t
 """
 
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from domain.detection import rules_from
+from gateways.mail.server import mail_server
+from gateways.media.objects import SCHEMES
 
 PREFIX = "CALLPLANE_"
-SECRETS = frozenset({"admin_token", "secret_key", "nonce_secret"})
+SECRETS = frozenset(
+    {"admin_token", "secret_key", "nonce_secret", "carrier_hooks", "smtp_url", "tts_header"}
+)
 """Never printed."""
 
 
@@ -32,8 +38,57 @@ def _ban_rules(value: str) -> str:
     return value
 
 
+def carrier_secrets(value: str) -> dict[str, str]:
+    """Carrier → secret, of NAME=SECRET pairs with commas between. May raise ValueError."""
+    found: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        name, equals, secret = part.partition("=")
+        if not equals or not re.fullmatch(r"[a-z0-9_-]{1,32}", name):
+            raise ValueError("is not NAME=SECRET with a name of a-z, 0-9, _ and -")
+        if len(secret) < 16 or not secret.isascii():
+            raise ValueError(f"the secret of {name} is not 16 or more ASCII characters")
+        if name in found:
+            raise ValueError(f"{name} is there twice")
+        found[name] = secret
+    return found
+
+
+def _carrier_hooks(value: str) -> str:
+    carrier_secrets(value)
+    return value
+
+
+def _object_store(value: str) -> str:
+    if value and (scheme := value.partition("://")[0]) not in SCHEMES:
+        raise ValueError(f"{scheme!r} is none of {', '.join(sorted(SCHEMES))}")
+    return value
+
+
+def _header(value: str) -> str:
+    name, colon, rest = value.partition(":")
+    if value and not (name.replace("-", "").isalnum() and colon and rest.strip()):
+        raise ValueError("is not of the form 'Name: value'")
+    if not value.isprintable():
+        raise ValueError("has a control character")
+    return value
+
+
+def _http_url(value: str) -> str:
+    if value and not (urlsplit(value).scheme in ("http", "https") and urlsplit(value).hostname):
+        raise ValueError("is no http or https URL")
+    return value
+
+
+def _smtp(value: str) -> str:
+    if value:
+        mail_server(value)
+    return value
+
+
 Networks = Annotated[str, AfterValidator(_networks)]
 """Comma-separated CIDRs."""
+Sender = Annotated[str, Field(pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$")]
+"""An e-mail address."""
 
 
 class Settings(BaseModel):
@@ -56,6 +111,17 @@ class Settings(BaseModel):
     database_url: str = ""
     """A PostgreSQL (14 or newer) connection URL; empty: the embedded one. Workers need sessions of
     their own: no transaction-pooling proxy in between."""
+    object_store_url: Annotated[str, AfterValidator(_object_store)] = ""
+    """Where media lie: s3://bucket/folder, gs://…, az://…, file:///…; credentials as those clouds
+    name them in the environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL …). Empty: a directory `media`
+    in the data directory, which all processes have to see."""
+    max_media_bytes: int = Field(256 * 1024 * 1024, ge=1024)
+    """Largest media object that is taken."""
+    tts_url: Annotated[str, AfterValidator(_http_url)] = ""
+    """A voice behind HTTP (POST {text, language, voice, format} → audio/wav). Empty: the local one,
+    espeak-ng. A private address has to lie in WEBHOOK_ALLOW_CIDRS."""
+    tts_header: Annotated[str, AfterValidator(_header)] = ""
+    """What that voice is asked with, as `Authorization: Bearer …`."""
     workers: int = Field(1, ge=0, le=64)
     """Command workers on this machine. One batches best on two cores."""
     gateways: int = Field(1, ge=0, le=64)
@@ -85,10 +151,22 @@ class Settings(BaseModel):
     """Own detection where it differs from the defaults, as NAME=COUNT/SECONDS:BAN_SECONDS,
     comma-separated: auth_ip=20/60:3600, auth_user=30/600:900, unknown_number=10/60:3600,
     scanner=1/60:86400. A count of 0 turns a rule off."""
+    carrier_hooks: Annotated[str, AfterValidator(_carrier_hooks)] = ""
+    """Carriers whose signed reports are taken at /hooks/carrier/NAME, as NAME=SECRET,
+    comma-separated."""
     webhook_allow_cidrs: Networks = "127.0.0.0/8,::1/128"
     """Private networks that webhooks may go to in spite of the guard (development: loopback)."""
     webhook_retry_sec: float = Field(5.0, gt=0)
     """First pause after a failed delivery; it doubles up to an hour, for three days."""
+    smtp_url: Annotated[str, AfterValidator(_smtp)] = ""
+    """Where mail about voicemail is handed in: smtp://user:password@host:port (TLS when offered,
+    always with a password), smtp+starttls://, smtps://, smtp+plain://. Empty: no mail is sent."""
+    mail_from: Annotated[str, Field(pattern=r"^[^\s@<>,;:\"]+@[A-Za-z0-9.-]+$")] = (
+        "callplane@localhost"
+    )
+    """Sender of such mail."""
+    mail_retry_sec: float = Field(30.0, gt=0)
+    """First pause after a mail that was not taken; it doubles up to an hour, for a day."""
     max_accounts: int = Field(20_000, ge=1)
     """Accounts that a worker keeps in memory."""
     max_calls: int = Field(100_000, ge=1)

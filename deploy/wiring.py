@@ -4,7 +4,7 @@ edge       HTTP control plane and the bus's edge events   ─► commands to wor
 worker     command loop of its partitions                 ─► stored events
 projector  stored events                                  ─► read models
 relay      stored events                                  ─► JetStream EVENTS
-sender     outbox                                         ─► webhooks
+sender     outbox, owed mails                             ─► webhooks, mail
 api, realtime, console                                       HTTP services
 """
 
@@ -22,7 +22,7 @@ from nats.aio.client import Client
 
 from commands.loop import Loop
 from commands.world import Options, World
-from deploy.settings import Settings, made_secret
+from deploy.settings import Settings, carrier_secrets, made_secret
 from domain.addresses import Ranges
 from domain.detection import rules_from
 from domain.routing import Platform
@@ -38,6 +38,7 @@ from gateways.bus.nodes import Nodes
 from gateways.bus.ops import EdgeOps
 from gateways.bus.relay import Relay
 from gateways.bus.worker import Worker
+from gateways.carriers import CarrierHooks
 from gateways.dnc import Importer
 from gateways.edge.attention import Attention, tell_moved
 from gateways.edge.callbacks import Callbacks
@@ -46,14 +47,24 @@ from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
 from gateways.http.control.app import ControlPlane
+from gateways.http.control.media import Media
+from gateways.http.control.speech import Prompts
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.health import health_endpoints, readiness
-from gateways.http.server import serve
+from gateways.http.server import GRACE, serve
 from gateways.http.v1.app import api as public_api
 from gateways.http.v1.context import Context
 from gateways.locator import Locator
+from gateways.mail.sender import MailSender
+from gateways.mail.server import mail_server
+from gateways.media.mailroom import Mailroom
+from gateways.media.objects import ObjectStore, open_objects
 from gateways.provisioning import Provisioner
 from gateways.security import Security
+from gateways.speech.local import LocalVoice
+from gateways.speech.remote import HttpVoice
+from gateways.speech.rendering import Rendering
+from gateways.speech.voice import Voice
 from gateways.store.events import PgStore
 from gateways.store.projector import Projector
 from gateways.store.reader import Reader
@@ -198,6 +209,9 @@ async def edge(settings: Settings, servers: Servers) -> None:
         callbacks = Callbacks(commander, reader)
         await EdgeOps(client, nodes, callbacks).start()
         opened = vault(settings, reader)
+        media = objects(settings)
+        voice = await stack.enter_async_context(speaking(settings))
+        rendering = await stack.enter_async_context(Rendering(voice, media))
         allowed = networks(settings.webhook_allow_cidrs)
         attention = Attention(client)
         await attention.start()
@@ -206,6 +220,7 @@ async def edge(settings: Settings, servers: Servers) -> None:
             locator,
             Steering(reader),
             await stack.enter_async_context(FlowRequests(allowed, opened)),
+            rendering,
             attention,
             callbacks,
             made_secret(settings, "nonce_secret"),
@@ -221,12 +236,18 @@ async def edge(settings: Settings, servers: Servers) -> None:
             commander=commander,
             locator=locator,
             reader=reader,
+            carriers=CarrierHooks(
+                carrier_secrets(settings.carrier_hooks), commander, locator, reader, time.time
+            ),
             gate=Gate(networks(settings.node_cidrs), settings.admin_token),
             trusted_proxies=networks(settings.trusted_proxies),
             api_url=f"http://{settings.bind}:{settings.api_port}/v1",
             max_body=settings.max_body_bytes,
+            media=Media(media, settings.max_media_bytes, Mailroom(commander, reader)),
+            max_media=settings.max_media_bytes,
+            prompts=Prompts(voice, media),
         )
-        app = application([*plane.endpoints(), *_health(client, reader, locator)])
+        app = application([*plane.endpoints(), *_health(client, reader, locator, media)])
         await serve(app, settings.bind, settings.edge_port, stop)
 
 
@@ -240,9 +261,21 @@ async def api(settings: Settings, servers: Servers) -> None:
         security = Security(commander, reader, Nodes(client))
         provision = provisioner(settings, commander, reader)
         importer = Importer(commander, reader)
-        context = Context(commander, reader, provision, security, importer)
+        media = objects(settings)
+        context = Context(
+            commander,
+            reader,
+            provision,
+            security,
+            importer,
+            media,
+            settings.max_media_bytes,
+            vault(settings, reader),
+        )
         url = f"http://{settings.bind}:{settings.api_port}"
-        app = public_api(context, _health(client, reader), url, settings.max_body_bytes)
+        app = public_api(
+            context, _health(client, reader, None, media), url, settings.max_body_bytes
+        )
         await serve(measured(app), settings.bind, settings.api_port, stop)
 
 
@@ -255,14 +288,27 @@ async def relay(settings: Settings, servers: Servers) -> None:
 
 
 async def sender(settings: Settings, servers: Servers) -> None:
-    """Deliver webhooks."""
+    """Deliver webhooks, and mail where there is a server for it."""
     stop = stop_on_signal()
     async with reading(servers) as reader:
         allowed = networks(settings.webhook_allow_cidrs)
         pause = settings.webhook_retry_sec
         secrets = Opened(vault(settings, reader))
         sending = Sender(servers.database_url, reader, secrets, allowed, pause)
-        await sending.run(stop)
+        others = []
+        if settings.smtp_url:
+            mail = MailSender(
+                servers.database_url,
+                reader,
+                mail_server(settings.smtp_url),
+                settings.mail_from,
+                settings.mail_retry_sec,
+            )
+            others.append(asyncio.create_task(mail.run(stop)))
+        async with background(stop, *others):
+            await sending.run(stop)
+            if others:
+                await asyncio.wait(others, timeout=GRACE)
 
 
 async def bare_service(settings: Settings, servers: Servers, port: int, name: str) -> None:
@@ -301,6 +347,22 @@ def vault(settings: Settings, reader: Reader) -> Vault:
     return Vault(reader.pool, key_from(made_secret(settings, "secret_key")))
 
 
+def objects(settings: Settings) -> ObjectStore:
+    return open_objects(settings.object_store_url, settings.data_dir / "media")
+
+
+@asynccontextmanager
+async def speaking(settings: Settings) -> AsyncIterator[Voice]:
+    """The voice that is set; the local one starts when it has something to say."""
+    if settings.tts_url:
+        allowed = networks(settings.webhook_allow_cidrs)
+        async with HttpVoice(settings.tts_url, settings.tts_header, allowed) as remote:
+            yield remote
+    else:
+        async with LocalVoice() as local:
+            yield local
+
+
 def provisioner(settings: Settings, commander: Commander, reader: Reader) -> Provisioner:
     insecure = networks(settings.webhook_allow_cidrs)
     return Provisioner(commander, reader, vault(settings, reader), insecure)
@@ -316,9 +378,17 @@ def application(endpoints: Sequence[Endpoint]) -> Asgi:
     return fast_paths(app, endpoints)
 
 
-def _health(client: Client, reader: Reader, locator: Locator | None = None) -> list[Endpoint]:
+def _health(
+    client: Client,
+    reader: Reader,
+    locator: Locator | None = None,
+    media: ObjectStore | None = None,
+) -> list[Endpoint]:
     async def check() -> dict[str, object]:
         found = await readiness(client, reader)
+        if media is not None:
+            # calls are routed without it, so a service that lacks it is still ready
+            found["objects"] = await media.fault() or True
         if locator is not None and not locator.loaded:
             found |= {"ok": 0, "directory": "loading"}
         return found

@@ -28,6 +28,7 @@ from events.call import (
     Reject,
     TransferRefused,
 )
+from events.flow import Record
 
 CallFact = (
     CallRouted
@@ -40,7 +41,6 @@ CallFact = (
     | FlowStepped
     | TransferRefused
 )
-
 MAX_HOPS = 10
 IDLE_BEFORE_ANSWER = 60_000
 """Milliseconds without a sign of life after which an unanswered call counts as gone."""
@@ -78,6 +78,8 @@ class CallSession:
     """Transfers that were refused."""
     early_reports: list[Report] = field(default_factory=list)
     """Reports that came before the route request."""
+    recorded: dict[str, str] = field(default_factory=dict)
+    """Key of a recording that was asked for → the mailbox in which it becomes a message."""
 
 
 def answer_to(state: CallSession, request: str) -> CallRouted | None:
@@ -317,6 +319,8 @@ def evolve(state: CallSession, fact: CallFact) -> CallSession:
             )
         case FlowStepped():
             state.flow = run.evolved(state.flow, fact)
+            if isinstance(command := fact.command, Record) and command.voicemail_id:
+                state.recorded[command.key] = command.voicemail_id
         case TransferRefused():
             state.refused.append(fact)
         case _:

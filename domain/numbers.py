@@ -14,6 +14,7 @@ ANONYMOUS = frozenset({"", "anonymous", "unknown", "restricted", "private", "una
 """User parts that hide the caller (RFC 3323, and what carriers make of it)."""
 
 _INTERNATIONAL = re.compile(r"\+([1-9][0-9]{6,14})")
+_SIP_URI = re.compile(r"sips?:[A-Za-z0-9._~+*#!$&'(),;=?/%-]{1,64}@[A-Za-z0-9.\[\]:-]{1,128}")
 _SIP_USER = re.compile(r"(?:sips?:|tel:)?([^@;?>]*)", re.IGNORECASE)
 
 
@@ -22,6 +23,11 @@ def user_part(address: str) -> str:
     """`sip:1001@acme.example;transport=udp` → `1001`; what is no URI comes back as it is."""
     found = _SIP_USER.match(address.strip().lstrip("<"))
     return found.group(1) if found else address
+
+
+def is_sip_uri(text: str) -> bool:
+    """Whether it is a SIP URI that can be written into a request as it stands."""
+    return _SIP_URI.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=65_536)

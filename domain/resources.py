@@ -26,6 +26,7 @@ from events.resources import (
     Did,
     Extension,
     InQueueOption,
+    MediaFile,
     NameClaimed,
     NameReleased,
     Resource,
@@ -72,6 +73,7 @@ TARGETS: dict[str, str | None] = {
     "ring_group": "ring_group",
     "voicemail": "voicemail",
     "conference": "conference",
+    "forward": "forward",
     "trunk": "sip_trunk",
     "hangup": None,
 }
@@ -79,12 +81,19 @@ TARGETS: dict[str, str | None] = {
 
 POINTERS: dict[str, dict[str, str]] = {
     "sip_user": {"voicemail_id": "voicemail"},
+    "voicemail": {"greeting_media_id": "media_file"},
+    "media_playlist": {"media_ids": "media_file"},
+    "conference": {"moh_media_id": "media_file"},
     "sip_device": {"user_id": "sip_user"},
     "outbound_route": {"trunk_ids": "sip_trunk"},
     "did": {"schedule_id": "time_schedule"},
     "extension": {"schedule_id": "time_schedule"},
-    "ring_group": {"schedule_id": "time_schedule"},
-    "queue": {"schedule_id": "time_schedule"},
+    "ring_group": {"schedule_id": "time_schedule", "moh_media_id": "media_file"},
+    "queue": {
+        "schedule_id": "time_schedule",
+        "moh_media_id": "media_file",
+        "whisper_media_id": "media_file",
+    },
     "agent_queue_assignment": {"queue_id": "queue", "user_id": "sip_user"},
     "in_queue_option": {"queue_id": "queue"},
 }
@@ -112,6 +121,7 @@ def create(
         raise NotFound(f"no account {author.account_id}")
     body = versions.first(_checked(state, kind, members), state.published.get(id, {}))
     _check_pointers(state, kind, body)
+    _check_owned(author, body)
     _check_unique(state, id, body)
     made = CREATED[kind](
         account_id=author.account_id, at=author.now, id=id, by=author.by, body=body
@@ -138,6 +148,7 @@ def change(
     if not changed:
         return []
     _check_pointers(state, kind, body)
+    _check_owned(author, body)
     _check_unique(state, id, body)
     old_names, new_names = set(names_of(row.body)), set(names_of(body))
     return [
@@ -240,6 +251,15 @@ def _release(author: Author, id: str, name: Name) -> NameReleased:
     )
 
 
+def _check_owned(author: Author, body: Resource) -> None:
+    """What is played to callers lies below the account's own key."""
+    if isinstance(body, MediaFile) and body.object_key is not None:
+        parts = body.object_key.split("/")
+        if parts[0] != author.account_id or not {"", ".", ".."}.isdisjoint(parts):
+            fault = Fault("/object_key", f"does not lie below {author.account_id}/")
+            raise Invalid("the media_file is not valid", [fault])
+
+
 def _check_unique(state: Directory, id: str, body: Resource) -> None:
     match body:
         case SipUser() if state.users.get(body.username, id) != id:
@@ -294,9 +314,7 @@ def _check_pointers(state: Directory, kind: str, body: Resource) -> None:
             faults.append(Fault("/user_id", "is not an agent (is_agent)"))
     for member, target in _targets(body):
         id = getattr(body, f"{member}_id")
-        if target not in TARGETS:
-            faults.append(Fault(f"/{member}_kind", f"{target} is not available"))
-        elif (row_kind := TARGETS[target]) and body_of(state, id, KINDS[row_kind]) is None:
+        if (row_kind := TARGETS[target]) and body_of(state, id, KINDS[row_kind]) is None:
             missing_row = f"no {row_kind} {id}" if id else f"is missing: which {target}?"
             faults.append(Fault(f"/{member}_id", missing_row))
     faults += [Fault(f"/{member}_kind", "is missing") for member in _without_kind(body)]

@@ -57,6 +57,11 @@ def _scope(value: str, info: ValidationInfo) -> str:
     return _e164(value, info) if info.data.get("scope_kind") == "number" else value
 
 
+def _party(value: str, info: ValidationInfo) -> str:
+    """A SIP URI as it is, or a number in E.164."""
+    return value if numbers.is_sip_uri(value) else _e164(value, info)
+
+
 def _network(value: str) -> str:
     return str(ip_network(value, strict=False))
 
@@ -102,6 +107,10 @@ Date = Annotated[
 ]
 Id = Annotated[str, Field(min_length=1, max_length=64)]
 WebUrl = Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s@/]+(/\S*)?$")]
+Mailbox = Annotated[
+    str, Field(max_length=254, pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]+$")
+]
+"""One e-mail address without a name (RFC 5321 section 4.1.2), in ASCII: it goes into a header."""
 DestKind = Literal[
     "flow",
     "user",
@@ -382,6 +391,22 @@ class InQueueOption(resources.InQueueOption):
         return value
 
 
+class Forward(resources.Forward):
+    model_config = _STRICT
+    name: Name
+    to: Annotated[str, Field(max_length=255), AfterValidator(_party)]
+    cid_policy: Literal["keep", "account", "number"] = "keep"
+    cid_number: Number | None = Field(default=None, validate_default=True)
+    ring_timeout_sec: Annotated[int, Field(ge=1, le=600)] = 25
+
+    @field_validator("cid_number")
+    @classmethod
+    def _is_there_to_show(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("cid_policy") == "number":
+            raise ValueError("the policy 'number' needs a number")
+        return value
+
+
 class CallFlow(resources.CallFlow):
     model_config = _STRICT
     name: Name
@@ -395,6 +420,24 @@ class Voicemail(resources.Voicemail):
     name: Text = ""
     skip_instructions: Flag = 0
     quota_mb: Count = 200
+    notify_email: Mailbox | None = None
+
+
+class MediaFile(resources.MediaFile):
+    model_config = _STRICT
+    name: Name
+    kind: Literal["prompt", "moh", "greeting", "announcement", "recording", "voicemail"] = "prompt"
+    object_key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./@-]{1,512}$")] | None = None
+    format: Annotated[str, Field(pattern="^[a-z0-9]{1,8}$")] | None = None
+    duration_ms: Annotated[int, Field(ge=0)] | None = None
+    size_bytes: Annotated[int, Field(ge=0)] | None = None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class MediaPlaylist(resources.MediaPlaylist):
+    model_config = _STRICT
+    name: Name
+    media_ids: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
 
 
 class CallLimit(resources.CallLimit):
@@ -440,6 +483,7 @@ RULES: dict[str, type[Resource]] = {
     "queue": Queue,
     "agent_queue_assignment": AgentQueueAssignment,
     "in_queue_option": InQueueOption,
+    "forward": Forward,
     "call_flow": CallFlow,
     "voicemail": Voicemail,
     "ring_group": RingGroup,
@@ -447,6 +491,8 @@ RULES: dict[str, type[Resource]] = {
     "webhook": Webhook,
     "api_key": ApiKey,
     "call_limit": CallLimit,
+    "media_file": MediaFile,
+    "media_playlist": MediaPlaylist,
 }
 
 

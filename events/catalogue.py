@@ -4,7 +4,18 @@ The name's first part is the area, the second the fact, the third the version of
 publishes it as ``evt.<account>.<area>.<fact>`` (spec 13).
 """
 
-from events import acd, bans, call, capacity, dnc, presence, resources, webhooks
+from events import (
+    acd,
+    bans,
+    call,
+    capacity,
+    carrier,
+    dnc,
+    presence,
+    resources,
+    voicemail,
+    webhooks,
+)
 from events.base import Fact
 
 CATALOGUE: dict[str, type[Fact]] = {
@@ -56,6 +67,14 @@ CATALOGUE: dict[str, type[Fact]] = {
     "dnc.import_started.v1": dnc.ImportStarted,
     "dnc.import_advanced.v1": dnc.ImportAdvanced,
     "dnc.import_finished.v1": dnc.ImportFinished,
+    "carrier.number_assigned.v1": carrier.NumberAssigned,
+    "carrier.number_ported.v1": carrier.NumberPorted,
+    "carrier.message_reported.v1": carrier.MessageReported,
+    "voicemail.message_left.v1": voicemail.MessageLeft,
+    "voicemail.message_replaced.v1": voicemail.MessageReplaced,
+    "voicemail.message_read.v1": voicemail.MessageRead,
+    "voicemail.message_unread.v1": voicemail.MessageUnread,
+    "voicemail.message_deleted.v1": voicemail.MessageDeleted,
     "webhooks.test_requested.v1": webhooks.WebhookTested,
     "resources.name_claimed.v1": resources.NameClaimed,
     "resources.name_released.v1": resources.NameReleased,

@@ -138,6 +138,8 @@ class Record(_Wired):
     silence_ms: int
     beep: int
     format: str = "wav"
+    voicemail_id: str | None = None
+    """The mailbox in which it becomes a message."""
 
 
 class JoinConference(_Wired):

@@ -261,6 +261,18 @@ class InQueueOption(Resource):
     label: str = ""
 
 
+class Forward(Resource):
+    """Somebody outside whom calls are sent to."""
+
+    name: str
+    to: str
+    """E.164 without plus, or a SIP URI."""
+    cid_policy: str = "keep"
+    """Whose number is shown: the caller's, the account's, or `cid_number`."""
+    cid_number: str | None = None
+    ring_timeout_sec: int = 25
+
+
 class FlowNode(Value):
     id: str
     type: str
@@ -298,6 +310,28 @@ class Voicemail(Resource):
     skip_instructions: int = 0
     quota_mb: int = 200
     notify_email: str | None = None
+    pin_secret_ref: str | None = None
+    """Where the PIN lies in the encrypted store."""
+
+
+class MediaFile(Resource):
+    """Audio of the account. What `object_key` and the members below it say is set by the upload."""
+
+    name: str
+    kind: str = "prompt"
+    object_key: str | None = None
+    """Null: nothing was uploaded yet."""
+    format: str | None = None
+    duration_ms: int | None = None
+    """Null: not known; it is read from WAV files only."""
+    size_bytes: int | None = None
+    sha256: str | None = None
+
+
+class MediaPlaylist(Resource):
+    name: str
+    media_ids: tuple[str, ...] = ()
+    """In the order in which they are played."""
 
 
 class CallLimit(Resource):
@@ -348,6 +382,7 @@ KINDS: dict[str, type[Resource]] = {
     "queue": Queue,
     "agent_queue_assignment": AgentQueueAssignment,
     "in_queue_option": InQueueOption,
+    "forward": Forward,
     "call_flow": CallFlow,
     "voicemail": Voicemail,
     "ring_group": RingGroup,
@@ -355,6 +390,8 @@ KINDS: dict[str, type[Resource]] = {
     "webhook": Webhook,
     "api_key": ApiKey,
     "call_limit": CallLimit,
+    "media_file": MediaFile,
+    "media_playlist": MediaPlaylist,
 }
 
 R = TypeVar("R", bound=Resource)

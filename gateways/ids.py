@@ -15,6 +15,7 @@ PREFIXES = {
     "queue": "q",
     "agent_queue_assignment": "aqa",
     "in_queue_option": "opt",
+    "forward": "fwd",
     "call_flow": "flow",
     "voicemail": "vm",
     "ring_group": "rg",
@@ -22,6 +23,8 @@ PREFIXES = {
     "webhook": "wh",
     "api_key": "key",
     "call_limit": "lim",
+    "media_file": "media",
+    "media_playlist": "pl",
 }
 """Kind of row → prefix (spec 01)."""
 

@@ -25,8 +25,11 @@ from projections import directory
 
 SECTIONS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "domains": ("sip_domain", ("domain",)),
+    "media": ("media_file", ("name",)),
+    "playlists": ("media_playlist", ("name",)),
     "schedules": ("time_schedule", ("name",)),
     "voicemails": ("voicemail", ("name",)),
+    "forwards": ("forward", ("name",)),
     "users": ("sip_user", ("username",)),
     "devices": ("sip_device", ("auth_username", "realm")),
     "queues": ("queue", ("name",)),
@@ -48,7 +51,7 @@ _MADE_WITH_IT = {"webhook": {"secret_ref": "made when the row is"}}
 """Members that a row has to have and that no file gives."""
 _MANAGED: dict[Kind, tuple[str, ...]] = {"call_flow": ("version",)}
 """Members that count up by themselves once the row is made."""
-_IN_CLEAR = ("password", "ha1", "ha1b", "ha1_sha256", "secret", "webhook_secret")
+_IN_CLEAR = ("password", "ha1", "ha1b", "ha1_sha256", "secret", "webhook_secret", "pin")
 
 
 class Wish(NamedTuple):
@@ -203,8 +206,10 @@ def _is_kept(name: str, wish: Wish, row: DictRow, vault: Vault) -> bool:
             login = {**body, **wish.members}
             return known == digest.credential(login["auth_username"], login["realm"], value)
         return known is not None and getattr(known, name) == value
-    refs = (body.get(member) for member in ("secret_ref", "auth_secret_ref", "webhook_secret_ref"))
-    ref = next((ref for ref in refs if ref), None)
+    named = ("secret_ref", "auth_secret_ref", "webhook_secret_ref", "pin_secret_ref")
+    ref = next((ref for ref in map(body.get, named) if ref), None)
+    if not wish.members[name]:
+        return ref is None
     return ref is not None and vault.get(ref) == value.encode()
 
 

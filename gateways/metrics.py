@@ -50,10 +50,13 @@ DELIVERIES = Counter("callplane_webhook_attempts_total", "Attempts to deliver", 
 DELIVERIES_WAITING = Gauge(
     "callplane_webhook_waiting", "Deliveries taken up and not yet paid", multiprocess_mode="livesum"
 )
+MAILS = Counter("callplane_mail_attempts_total", "Attempts to send a mail", ["outcome"])
 BUS_RECONNECTS = Counter("callplane_bus_reconnects_total", "Connections to the bus made again")
 FLOW_REQUESTS = Histogram(
     "callplane_flow_request_seconds", "Time of the requests of webhook nodes", ["outcome"]
 )
+SPEECH = Counter("callplane_speech_total", "Texts of flows to be spoken", ["outcome"])
+SPEECH_SECONDS = Histogram("callplane_speech_seconds", "Time to render a text")
 EDGE_EVENTS = Counter("callplane_edge_events_total", "Events taken from the bus", ["outcome"])
 
 

@@ -1,6 +1,6 @@
 """The one table from refusals to HTTP, and their form (RFC 9457, application/problem+json)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from domain.errors import (
@@ -36,6 +36,22 @@ class MethodNotAllowed(Refusal):
     """The path exists, but not for this method."""
 
 
+class RangeNotSatisfiable(Refusal):
+    """The object has no such bytes."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the object has {size} bytes")
+        self.size = size
+
+
+class TooManyRequests(Refusal):
+    """Asked too often; `retry_after` seconds later it may be asked again."""
+
+    def __init__(self, detail: str, faults: Sequence[Fault] = (), retry_after: int = 60) -> None:
+        super().__init__(detail, faults)
+        self.retry_after = retry_after
+
+
 class NotImplementedHere(Refusal):
     """Another service answers this path."""
 
@@ -56,6 +72,8 @@ STATUS: dict[type[Refusal], Status] = {
     PreconditionFailed: Status(412, "Precondition Failed"),
     TooLarge: Status(413, "Payload Too Large"),
     UnsupportedMediaType: Status(415, "Unsupported Media Type"),
+    RangeNotSatisfiable: Status(416, "Range Not Satisfiable"),
+    TooManyRequests: Status(429, "Too Many Requests"),
     NotImplementedHere: Status(501, "Not Implemented"),
     Unavailable: Status(503, "Service Unavailable"),
 }
@@ -79,6 +97,10 @@ def status_of(refusal: Refusal) -> Status:
 def headers_of(refusal: Refusal) -> dict[str, str]:
     if isinstance(refusal, Unavailable):
         return {"Retry-After": str(RETRY_AFTER)}
+    if isinstance(refusal, RangeNotSatisfiable):
+        return {"Content-Range": f"bytes */{refusal.size}"}
+    if isinstance(refusal, TooManyRequests):
+        return {"Retry-After": str(refusal.retry_after)}
     if isinstance(refusal, Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="callplane"'}
     return {}

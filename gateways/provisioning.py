@@ -121,6 +121,8 @@ class Provisioner:
                 return await self._device(account_id, members, before), {}
             case "sip_trunk":
                 return await self._trunk(account_id, members), {}
+            case "voicemail":
+                return await self._voicemail(account_id, members), {}
             case "call_flow":
                 return await self._flow(account_id, members), {}
             case "in_queue_option":
@@ -166,6 +168,19 @@ class Provisioner:
         _must_be_text("/password", password)
         ref = await asyncio.to_thread(self._vault.put, account_id, password.encode())
         return {**members, "auth_secret_ref": ref}
+
+    async def _voicemail(self, account_id: AccountId, members: dict[str, Any]) -> dict[str, Any]:
+        """The PIN goes into the store; an empty one is none."""
+        members.pop("pin_secret_ref", None)
+        if "pin" not in members:
+            return members
+        if not (pin := members.pop("pin")):
+            return {**members, "pin_secret_ref": None}
+        if not isinstance(pin, str) or not re.fullmatch("[0-9]{4,16}", pin):
+            fault = Fault("/pin", "is not 4 to 16 digits")
+            raise Invalid("the voicemail is not valid", [fault])
+        ref = await asyncio.to_thread(self._vault.put, account_id, pin.encode())
+        return {**members, "pin_secret_ref": ref}
 
     async def _flow(self, account_id: AccountId, members: dict[str, Any]) -> dict[str, Any]:
         """The `secret` of a webhook node signs its requests; the node keeps a reference to it."""

@@ -1,5 +1,5 @@
 """Who is at work, and how was the time spent? One row per user with a presence, one per spell in a
-dashboard's bucket (spec 05, Agent KPIs)."""
+dashboard's bucket, one per reservation (spec 05, Agent KPIs)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import DictRow
 
-from domain.acd.floor import Bucket, State, Status, bucket
+from domain.acd.floor import MISSES, Bucket, State, Status, bucket
 from events.acd import (
     AgentCallBegan,
     AgentCallOver,
@@ -44,6 +44,7 @@ _ROW = {
     "queue_id": "text",
     "wrap_up_until": "bigint",
     "bucket": "text",
+    "is_logged_in": "boolean",
     "since": "bigint",
 }
 _JSON = ("queues", "external", "contacts")
@@ -53,7 +54,11 @@ _SPELL = {
     "begun": "bigint",
     "ended": "bigint",
     "bucket": "text",
+    "is_logged_in": "boolean",
 }
+_OFFER = {"account_id": "text", "lease_id": "text", "user_id": "text", "at": "bigint"}
+_END = {"account_id": "text", "lease_id": "text", "ended": "text"}
+CONFIRMED = "confirmed"
 _COLUMNS = ", ".join(f"{name}::jsonb" if name in _JSON else name for name in _ROW)
 _UPSERT = f"""
     INSERT INTO agent ({", ".join(_ROW)}) SELECT {_COLUMNS} FROM {unnest(_ROW)}
@@ -61,6 +66,11 @@ _UPSERT = f"""
        SET {", ".join(f"{c} = EXCLUDED.{c}" for c in _ROW if c not in ("account_id", "user_id"))}"""
 _INSERT_SPELLS = f"""
     INSERT INTO agent_spell ({", ".join(_SPELL)}) SELECT * FROM {unnest(_SPELL)}"""
+_INSERT_OFFERS = f"""
+    INSERT INTO agent_offer ({", ".join(_OFFER)}) SELECT * FROM {unnest(_OFFER)}"""
+_END_OFFERS = f"""
+    UPDATE agent_offer AS old SET ended = new.ended FROM {unnest(_END)}
+     WHERE (old.account_id, old.lease_id) = (new.account_id, new.lease_id)"""
 
 Key = tuple[str, str]
 Row = dict[str, Any]
@@ -69,21 +79,26 @@ _FACTS = (AgentFact, ContactRegistered, ContactQualified, ContactRemoved)
 
 class Agents(Projection):
     name = "agents"
-    version = 1
-    tables = ("agent", "agent_spell")
+    version = 2
+    tables = ("agent", "agent_spell", "agent_offer")
     ddl = """
         CREATE TABLE agent (
             account_id text, user_id text, status text, state text NOT NULL, reason text,
             pending text, queues jsonb NOT NULL, external jsonb NOT NULL, contacts jsonb NOT NULL,
-            call_id text, queue_id text, wrap_up_until bigint, bucket text, since bigint,
-            PRIMARY KEY (account_id, user_id)
+            call_id text, queue_id text, wrap_up_until bigint, bucket text, is_logged_in boolean,
+            since bigint, PRIMARY KEY (account_id, user_id)
         );
         CREATE INDEX agent_busy_idx ON agent (account_id) WHERE state IN ('offering', 'wrap_up');
         CREATE TABLE agent_spell (
             account_id text NOT NULL, user_id text NOT NULL, begun bigint NOT NULL,
-            ended bigint NOT NULL, bucket text NOT NULL
+            ended bigint NOT NULL, bucket text NOT NULL, is_logged_in boolean NOT NULL
         );
         CREATE INDEX agent_spell_idx ON agent_spell (account_id, ended, user_id);
+        CREATE TABLE agent_offer (
+            account_id text, lease_id text, user_id text NOT NULL, at bigint NOT NULL, ended text,
+            PRIMARY KEY (account_id, lease_id)
+        );
+        CREATE INDEX agent_offer_idx ON agent_offer (account_id, at);
     """
 
     def __init__(self) -> None:
@@ -102,6 +117,7 @@ class Agents(Projection):
         cursor.execute(_UPSERT, columns_of(rows, list(_ROW)))
         if spells:
             cursor.execute(_INSERT_SPELLS, columns_of(spells, list(_SPELL)))
+        _fold_offers(cursor, [fact for _, fact in found])
         return True
 
     def _load(self, cursor: Cursor[DictRow], keys: Iterable[Key]) -> None:
@@ -116,6 +132,27 @@ class Agents(Projection):
             (list(accounts), list(users)),
         ).fetchall()
         self._rows |= {(row["account_id"], row["user_id"]): dict(row) for row in stored}
+
+
+def _fold_offers(cursor: Cursor[DictRow], facts: Iterable[Fact]) -> None:
+    begun: list[Row] = []
+    ends: list[Row] = []
+    for fact in facts:
+        match fact:
+            case AgentReserved():
+                begun.append(_about(fact) | {"user_id": fact.agent_id, "at": fact.at})
+            case LeaseConfirmed():
+                ends.append(_about(fact) | {"ended": CONFIRMED})
+            case LeaseReleased():
+                ends.append(_about(fact) | {"ended": fact.reason.value})
+    if begun:
+        cursor.execute(_INSERT_OFFERS, columns_of(begun, list(_OFFER)))
+    if ends:
+        cursor.execute(_END_OFFERS, columns_of(ends, list(_END)))
+
+
+def _about(fact: AgentReserved | LeaseConfirmed | LeaseReleased) -> Row:
+    return {"account_id": fact.account_id, "lease_id": fact.lease_id}
 
 
 def _key(fact: Fact) -> Key:
@@ -150,7 +187,8 @@ def _fold(row: Row, fact: Fact) -> Row | None:
         bool(row["contacts"]),
         bool(row["external"]),
     ).value
-    if now == row["bucket"]:
+    is_logged_in = row["status"] not in (None, Status.OFFLINE.value)
+    if (now, is_logged_in) == (row["bucket"], row["is_logged_in"]):
         return None
     spell = {
         "account_id": row["account_id"],
@@ -158,8 +196,9 @@ def _fold(row: Row, fact: Fact) -> Row | None:
         "begun": row["since"],
         "ended": fact.at,
         "bucket": row["bucket"],
+        "is_logged_in": row["is_logged_in"],
     }
-    row |= {"bucket": now, "since": fact.at}
+    row |= {"bucket": now, "is_logged_in": is_logged_in, "since": fact.at}
     return spell if spell["bucket"] not in (None, Bucket.OFFLINE.value) else None
 
 
@@ -228,17 +267,32 @@ def of_account(cursor: Cursor[DictRow], account_id: AccountId) -> list[DictRow]:
 def kpis(
     cursor: Cursor[DictRow], account_id: AccountId, since: int, now: int
 ) -> dict[str, dict[str, Any]]:
-    """Agent → `statusMs` per bucket, `loggedInMs`, `occupancyPct`, `utilizationPct` within
-    [since, now]; 0 when there is nothing."""
-    found: dict[str, dict[str, int]] = {}
-    for row in cursor.execute(_SPELLS, {"account": account_id, "since": since, "now": now}):
-        found.setdefault(row["user_id"], {})[row["bucket"]] = int(row["spent"])
-    return {user: _kpis(spent) for user, spent in found.items()}
+    """Agent → figures within [since, now] (epoch ms): `statusMs` per bucket, `loggedInMs`,
+    `handleMs`, `occupancyPct`, `utilizationPct`, and of the reservations that began then
+    `offered`, `answered`, `missed`. Who is not in it has `no_kpis`."""
+    asked = {"account": account_id, "since": since, "now": now}
+    spent: dict[str, dict[str, int]] = {}
+    logged_in: dict[str, int] = {}
+    for row in cursor.execute(_SPELLS, asked).fetchall():
+        spent.setdefault(row["user_id"], {})[row["bucket"]] = int(row["spent"])
+        logged_in[row["user_id"]] = logged_in.get(row["user_id"], 0) + int(row["logged_in"])
+    missed = {**asked, "missed": [end.value for end in MISSES], "confirmed": CONFIRMED}
+    offers = {row.pop("user_id"): row for row in cursor.execute(_OFFERS, missed).fetchall()}
+    return {
+        user: _kpis(spent.get(user, {}), logged_in.get(user, 0), now - since)
+        | offers.get(user, _NO_OFFERS)
+        for user in spent.keys() | offers.keys()
+    }
 
 
-def _kpis(spent: Mapping[str, int]) -> dict[str, Any]:
+def no_kpis(since: int, now: int) -> dict[str, Any]:
+    """The figures of who was not there within [since, now]."""
+    return _kpis({}, 0, now - since) | _NO_OFFERS
+
+
+def _kpis(spent: Mapping[str, int], logged_in: int, window: int) -> dict[str, Any]:
     status = {one.value: spent.get(one.value, 0) for one in Bucket}
-    logged_in = sum(status.values()) - status["offline"]
+    status[Bucket.OFFLINE.value] = max(0, window - sum(status.values()))
     handle = status["incall"] + status["wrapup"]
     return {
         "statusMs": status,
@@ -254,13 +308,23 @@ def percent(part: float, whole: float) -> int:
     return int(100 * part / whole + 0.5) if whole else 0
 
 
+_NO_OFFERS = {"offered": 0, "answered": 0, "missed": 0}
 _SPELLS = """
-    SELECT user_id, bucket,
-           sum(least(ended, %(now)s) - greatest(begun, %(since)s))::bigint AS spent
-      FROM (SELECT user_id, bucket, begun, ended FROM views.agent_spell
-             WHERE account_id = %(account)s AND ended > %(since)s
-            UNION ALL
-            SELECT user_id, bucket, since, %(now)s FROM views.agent
-             WHERE account_id = %(account)s AND bucket <> 'offline') AS spell
-     WHERE begun < %(now)s AND ended > %(since)s
+    SELECT user_id, bucket, sum(spent)::bigint AS spent,
+           coalesce(sum(spent) FILTER (WHERE is_logged_in), 0)::bigint AS logged_in
+      FROM (SELECT user_id, bucket, is_logged_in,
+                   least(ended, %(now)s) - greatest(begun, %(since)s) AS spent
+              FROM (SELECT user_id, bucket, is_logged_in, begun, ended FROM views.agent_spell
+                     WHERE account_id = %(account)s AND ended > %(since)s
+                    UNION ALL
+                    SELECT user_id, bucket, is_logged_in, since, %(now)s FROM views.agent
+                     WHERE account_id = %(account)s AND bucket <> 'offline') AS spell
+             WHERE begun < %(now)s AND ended > %(since)s) AS part
      GROUP BY user_id, bucket"""
+_OFFERS = """
+    SELECT user_id, count(*) AS offered,
+           count(*) FILTER (WHERE ended = %(confirmed)s) AS answered,
+           count(*) FILTER (WHERE ended = ANY(%(missed)s)) AS missed
+      FROM views.agent_offer
+     WHERE account_id = %(account)s AND at BETWEEN %(since)s AND %(now)s
+     GROUP BY user_id"""

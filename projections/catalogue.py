@@ -8,10 +8,12 @@ from projections.cdr import Cdr
 from projections.channels import Channels
 from projections.directory import Directory
 from projections.dnc import Dnc
+from projections.mail import Mail
 from projections.outbox import Outbox
 from projections.queues import Queues
 from projections.roster import Roster
 from projections.trace import Trace
+from projections.voicemail import Voicemails
 
 CATALOGUE: tuple[type[Projection], ...] = (
     Directory,
@@ -25,4 +27,6 @@ CATALOGUE: tuple[type[Projection], ...] = (
     Callbacks,
     Bans,
     Dnc,
+    Voicemails,
+    Mail,
 )

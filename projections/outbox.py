@@ -36,6 +36,7 @@ from events.base import AccountId, CallId, Fact, Millis
 from events.call import CallEnded, CallRouted
 from events.capacity import LimitExceeded, TollFraudSuspected
 from events.resources import Changed, Created, Deleted, Webhook
+from events.voicemail import MessageLeft
 from events.webhooks import WebhookTested
 from projections.base import Positioned, Projection, columns_of, unnest
 
@@ -202,6 +203,10 @@ def _announced(fact: Fact) -> Iterator[tuple[str, CallId | None, dict[str, Any]]
             yield "agent.state", fact.call_id, _agent_data(fact)
         case AgentFact() if type(fact) in _AGENT_EVENTS:
             yield "agent.state", getattr(fact, "call_id", None), _agent_data(fact)
+        case MessageLeft():
+            data = fact.model_dump(include={"voicemail_id", "message_id", "caller", "duration_ms"})
+            data |= {"callId": fact.call_id, "ts": fact.received_at}
+            yield "voicemail.received", fact.call_id, data
         case WebhookTested():
             yield "test", None, {"webhook_id": fact.webhook_id, "ts": fact.at}
 

@@ -1,6 +1,6 @@
 """How long did callers wait, and for whom? One row per caller in a queue (spec 05, queue_cdr)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import Cursor
@@ -48,7 +48,7 @@ Key = tuple[CallId, str, int]
 
 class Queues(Projection):
     name = "queues"
-    version = 1
+    version = 2
     tables = ("queue_cdr",)
     ddl = """
         CREATE TABLE queue_cdr (
@@ -66,8 +66,10 @@ class Queues(Projection):
     def fold(self, cursor: Cursor[DictRow], facts: Sequence[Positioned]) -> bool:
         queued: list[dict[str, Any]] = []
         changes: dict[Key, dict[str, Any]] = {}
+        last: dict[tuple[AccountId, str], dict[str, Any]] = {}
+        """Agent → the last of his conversations that ends among `facts`."""
         ends: list[dict[str, Any]] = []
-        """Wrap-ups that are over, perhaps before their time."""
+        """Wrap-ups of earlier conversations that are over, perhaps before their time."""
         for _, _, _, _, fact in facts:
             match fact:
                 case CallerQueued():
@@ -76,14 +78,19 @@ class Queues(Projection):
                     key = (fact.call_id, fact.queue_id, fact.queued_at)
                     row = changes.setdefault(key, dict(zip(_NAMED, key, strict=True)))
                     row |= _changed(fact)
+                    if isinstance(fact, ConversationEnded):
+                        last[fact.account_id, fact.agent_id] = row
                 case AgentWrappedUp() | AgentLoggedOut():
-                    ends.append(fact.model_dump(include={"account_id", "agent_id", "at"}))
+                    if told := last.get((fact.account_id, fact.agent_id)):
+                        told["wrap_up_ms"] = min(told["wrap_up_ms"], fact.at - told["ended_at"])
+                    else:
+                        ends.append(fact.model_dump(include={"account_id", "agent_id", "at"}))
         if queued:
             cursor.execute(_INSERT, columns_of(queued, list(_QUEUED)))
-        if changes:
-            cursor.execute(_UPDATE, columns_of(changes.values(), list(_CHANGE)))
         for end in ends:
             cursor.execute(_WRAP_UP, end)
+        if changes:
+            cursor.execute(_UPDATE, columns_of(changes.values(), list(_CHANGE)))
         return bool(queued or changes or ends)
 
 
@@ -113,34 +120,54 @@ def _changed(fact: CallerLeft | LeaseConfirmed | ConversationEnded) -> dict[str,
 # Query
 
 _METRICS = """
-    SELECT count(*) AS offered,
+    SELECT queue_id, count(*) AS offered,
            count(*) FILTER (WHERE disposition = 'offered') AS waiting,
            count(*) FILTER (WHERE disposition = 'answered') AS answered,
            count(*) FILTER (WHERE disposition IN ('abandoned', 'timeout')) AS abandoned,
            count(*) FILTER (WHERE disposition = 'routed') AS routed,
            count(*) FILTER (WHERE disposition = 'callback') AS callback,
            coalesce(avg(connected_at - enqueued_at), 0)::bigint AS asa_ms,
-           count(*) FILTER (WHERE connected_at - enqueued_at <= %(sl_ms)s) AS sl_met,
+           count(*) FILTER (WHERE connected_at - enqueued_at <= sl_ms) AS sl_met,
            coalesce(avg(talk_ms + wrap_up_ms), 0)::bigint AS aht_ms,
            coalesce(%(now)s - min(enqueued_at) FILTER (WHERE disposition = 'offered'), 0)
                AS longest_wait_ms
       FROM views.queue_cdr
-     WHERE account_id = %(account)s AND queue_id = %(queue)s
-       AND enqueued_at BETWEEN %(since)s AND %(now)s"""
+      JOIN unnest(%(queues)s::text[], %(sl_ms)s::bigint[]) AS asked (queue_id, sl_ms)
+     USING (queue_id)
+     WHERE account_id = %(account)s AND enqueued_at BETWEEN %(since)s AND %(now)s
+     GROUP BY queue_id"""
 
 
 def metrics(
     cursor: Cursor[DictRow],
     account_id: AccountId,
-    queue_id: str,
-    sl_threshold_sec: int,
+    sl_threshold_sec: Mapping[str, int],
     since: int,
     now: int,
-) -> dict[str, int]:
-    """Of the callers who came within [since, now] (epoch ms); 0 when there were none."""
-    asked = {"account": account_id, "queue": queue_id, "since": since, "now": now}
-    row = cursor.execute(_METRICS, {**asked, "sl_ms": sl_threshold_sec * 1000}).fetchone()
-    assert row is not None
+) -> dict[str, dict[str, int]]:
+    """Queue → figures of the callers who came within [since, now] (epoch ms), of all queues in
+    `sl_threshold_sec`; 0 when there were none."""
+    asked = {
+        "account": account_id,
+        "since": since,
+        "now": now,
+        "queues": list(sl_threshold_sec),
+        "sl_ms": [seconds * 1000 for seconds in sl_threshold_sec.values()],
+    }
+    rows = {row["queue_id"]: row for row in cursor.execute(_METRICS, asked).fetchall()}
+    return {queue_id: _figures(rows.get(queue_id, _NOTHING)) for queue_id in sl_threshold_sec}
+
+
+_NOTHING = dict.fromkeys(
+    (
+        *("offered", "waiting", "answered", "abandoned", "routed", "callback"),
+        *("asa_ms", "sl_met", "aht_ms", "longest_wait_ms"),
+    ),
+    0,
+)
+
+
+def _figures(row: Mapping[str, Any]) -> dict[str, int]:
     return {
         "offered": row["offered"],
         "waiting": row["waiting"],

@@ -46,6 +46,7 @@ from events.capacity import (
     TollFraudSuspected,
 )
 from events.flow import Visited
+from events.voicemail import MessageLeft
 from projections.base import Positioned, Projection
 
 
@@ -92,6 +93,7 @@ _CONCERNS_A_CALL = (
     LeaseFact,
     AgentCallBegan,
     AgentCallOver,
+    MessageLeft,
 )
 
 
@@ -216,6 +218,16 @@ def _steps_of(fact: Fact) -> list[dict[str, Any]]:
             ]
         case CallerQueued() | CallerLeft() | LeaseFact() | AgentCallBegan() | AgentCallOver():
             return [_acd_step(fact)]
+        case MessageLeft():
+            return [
+                {
+                    "ts": fact.at,
+                    "source": "voicemail",
+                    "kind": "message",
+                    "title": f"A message was left in {fact.voicemail_id}",
+                    "detail": {"message_id": fact.message_id, "duration_ms": fact.duration_ms},
+                }
+            ]
     return []
 
 

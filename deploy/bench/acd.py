@@ -61,16 +61,16 @@ async def acd(runs: int, seconds: float) -> Report:
                 _run(count, load, int(seconds * callers_per_second), seed) for seed in range(runs)
             ]
             p95 = [percentile(run.waits, 0.95) / 1000 for run in found]
-            ideal = [percentile(run.ideal, 0.95) / 1000 for run in found]
+            best = [percentile(run.ideal, 0.95) / 1000 for run in found]
             doubles += sum(run.doubles for run in found)
             name = f"{count} agents, {load:.0%}"
             detail[f"{name}: p95 wait s"] = median(p95)
-            detail[f"{name}: ideal p95 s"] = median(ideal)
-            detail[f"{name}: Erlang C p95 s"] = round(_erlang_p95(count, load), 2)
+            detail[f"{name}: ideal p95 s"] = median(best)
+            detail[f"{name}: Erlang C p95 s"] = round(erlang_p95(count, load, TALK_MS), 2)
             of_all = sorted(took for run in found for took in run.decisions)
             detail[f"{name}: decision p99 ms"] = percentile(of_all, 0.99)
             if (count, load) == SHOWN:
-                ours, limits = p95, ideal
+                ours, limits = p95, best
                 decisions = of_all
     detail["bridged twice"] = doubles
     return Report(
@@ -94,8 +94,8 @@ def _run(count: int, load: float, calls: int, seed: int) -> Run:
         floor.come(CallId(str(number)), caller)
     floor.work_until(math.inf)
     waits = sorted(wait / 1000 for wait in floor.waits)
-    ideal = sorted(wait / 1000 for wait in _ideal(count, arrivals))
-    return Run(waits, ideal, floor.doubles, sorted(floor.took))
+    best = sorted(wait / 1000 for wait in ideal(count, arrivals))
+    return Run(waits, best, floor.doubles, sorted(floor.took))
 
 
 def _arrivals(count: int, load: float, calls: int, chance: random.Random) -> Iterator[Caller]:
@@ -105,7 +105,7 @@ def _arrivals(count: int, load: float, calls: int, chance: random.Random) -> Ite
         yield Caller(round(at), max(1, round(chance.expovariate(1 / TALK_MS))))
 
 
-def _ideal(count: int, arrivals: list[Caller]) -> Iterator[int]:
+def ideal(count: int, arrivals: list[Caller]) -> Iterator[int]:
     """The wait of each: until the first of all agents is free (Kiefer and Wolfowitz)."""
     free = [0] * count
     for caller in arrivals:
@@ -114,13 +114,13 @@ def _ideal(count: int, arrivals: list[Caller]) -> Iterator[int]:
         yield begins - caller.at
 
 
-def _erlang_p95(count: int, load: float) -> float:
-    """Seconds that 95 % of the callers wait at most."""
+def erlang_p95(count: int, load: float, talk_ms: float) -> float:
+    """Seconds that 95 % of the callers wait at most (M/M/c)."""
     offered, blocked = count * load, 1.0
     for servers in range(1, count + 1):  # Erlang B, by its recursion
         blocked = offered * blocked / (servers + offered * blocked)
     waits = blocked / (1 - load * (1 - blocked))
-    return max(0.0, math.log(waits / 0.05)) * TALK_MS / 1000 / (count * (1 - load))
+    return max(0.0, math.log(waits / 0.05)) * talk_ms / 1000 / (count * (1 - load))
 
 
 class Floor:

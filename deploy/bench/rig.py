@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -151,6 +152,11 @@ async def _make_account(rig: Rig) -> None:
         "flows": [{"id": flow, "name": "f", "is_published": 1, **MENU}],
         "numbers": [{"e164": NUMBER, "dest_kind": "flow", "dest_id": flow}],
     }
+    await configure(rig, document)
+
+
+async def configure(rig: Rig, document: dict[str, Any]) -> None:
+    """Apply a configuration file's content."""
     async with wiring.reading(rig.servers) as reader, connected(rig) as commander:
         provisioner = wiring.provisioner(rig.settings, commander, reader)
         wished = manifest.parse(orjson.dumps(document).decode())

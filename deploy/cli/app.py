@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, run
+from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, run, traffic, tts
 
 app = typer.Typer(
     name="callplane",
@@ -23,7 +23,9 @@ app.command()(calls.calls)
 app.command()(flows.simulate)
 app.add_typer(capacity.app, name="cac")
 app.add_typer(keys.app, name="keys")
+app.add_typer(tts.app, name="tts")
 app.command()(doctor.doctor)
 app.command()(doctor.status)
 app.add_typer(doctor.config, name="config")
+app.command()(traffic.load)
 app.command()(bench.bench)

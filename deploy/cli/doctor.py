@@ -17,6 +17,7 @@ from deploy import runfile, wiring
 from deploy.cli import Json, say, table
 from deploy.settings import SECRETS, Settings, load
 from gateways.addresses import networks
+from gateways.speech.voice import NotSpoken, SpeechFailed
 from gateways.store.migrate import pending
 
 TIMEOUT = 10.0
@@ -139,6 +140,12 @@ def _about_settings(settings: Settings) -> list[dict[str, str]]:
             "with several machines set NONCE_SECRET, or nonces of one are stale at the other",
             "risk",
         ),
+        _finding(
+            not outside or bool(settings.object_store_url),
+            "all gateways see the same media",
+            "with several machines set OBJECT_STORE_URL, or media lie on the one that took them",
+            "risk",
+        ),
         _finding(room > 2**30, "there is room for data", f"free space in {settings.data_dir}"),
     ]
 
@@ -153,6 +160,10 @@ def _about_servers(settings: Settings) -> list[dict[str, str]]:
             _finding(not free, "the ports are free", f"ports {free} are taken: set other ones"),
         ]
     found = [_store_finding(servers.database_url), asyncio.run(_bus_finding(servers))]
+    found.append(asyncio.run(_objects_finding(settings)))
+    found.append(asyncio.run(_voice_finding(settings)))
+    if not settings.smtp_url:
+        found.append(_mail_finding(servers.database_url))
     for name, port in zip(("edge", "api", "realtime", "console"), _ports(settings), strict=True):
         answer = _ready(settings, port)
         reason = answer.get("reason", "see /readyz")
@@ -175,6 +186,39 @@ async def _bus_finding(servers: wiring.Servers) -> dict[str, str]:
     except Exception as error:
         return _finding(False, "NATS answers, with JetStream", f"{error}: check NATS_URL")
     return _finding(True, "NATS answers, with JetStream", "")
+
+
+def _mail_finding(url: str) -> dict[str, str]:
+    """Somebody waits for mail that nobody sends."""
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM views.resource WHERE kind = 'voicemail' AND NOT deleted"
+                "   AND body->>'notify_email' IS NOT NULL"
+            ).fetchone()
+    except psycopg.Error as error:
+        return _finding(False, "PostgreSQL answers", f"{error}: check DATABASE_URL")
+    waiting = row[0] if row else 0
+    fix = f"{waiting} mailboxes want mail about messages: set SMTP_URL"
+    return _finding(waiting == 0, "who wants mail about voicemail gets it", fix, "risk")
+
+
+async def _objects_finding(settings: Settings) -> dict[str, str]:
+    try:
+        fault = await wiring.objects(settings).fault()
+    except Exception as error:
+        fault = str(error)
+    return _finding(not fault, "media can be stored", f"{fault}: check OBJECT_STORE_URL")
+
+
+async def _voice_finding(settings: Settings) -> dict[str, str]:
+    fault = ""
+    try:
+        async with wiring.speaking(settings) as voice:
+            await voice.speak("one, two, three", "en-US", "male")
+    except (NotSpoken, SpeechFailed) as error:
+        fault = str(error)
+    return _finding(not fault, "texts can be spoken", f"{fault}: check TTS_URL, TTS_HEADER", "risk")
 
 
 def _ports(settings: Settings) -> list[int]:

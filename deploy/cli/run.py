@@ -31,7 +31,7 @@ class Service(StrEnum):
 
 def up(
     demo: bool = typer.Option(True, help="The quickstart's account and simulated calls."),
-    rate: float = typer.Option(1.0, min=0.01, max=1000, help="Simulated calls per second."),
+    rate: float = typer.Option(0.3, min=0.01, max=1000, help="Simulated calls per second."),
 ) -> None:
     """Run everything: servers, services, workers, projections, relay, webhooks."""
     settings, _ = load()

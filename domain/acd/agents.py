@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from domain.acd import desk as desks
 from domain.acd import floor as floors
+from domain.acd import line
 from domain.acd.desk import Desk, at_desk, dispatch
 from domain.acd.floor import Floor, FloorFact, State, Status
 from domain.directory import Directory, assignment_of, body_of, rows_of
@@ -185,9 +186,8 @@ def _not_yet_in(
 
 def end_calls(desk: Desk, call_id: CallId) -> None:
     """The call is over for all who were in it without a queue."""
-    for id, agent in list(desk.floor.agents.items()):
-        if call_id in agent.external:
-            desk.add(AgentCallOver(**desk.about, agent_id=id, call_id=call_id))
+    for id in line.values(desk.floor.index.outside.get(call_id, ())):
+        desk.add(AgentCallOver(**desk.about, agent_id=id, call_id=call_id))
 
 
 def notice_contacts(

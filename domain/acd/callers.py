@@ -4,15 +4,15 @@ The gates are asked in order: open, room, agents, expected wait. A caller keeps 
 long as he waits, whoever misses him.
 """
 
-from collections.abc import Iterator
 from hashlib import sha256
 from typing import NamedTuple
 
 from domain.acd import desk as desks
 from domain.acd import floor as floors
+from domain.acd import line
 from domain.acd.agents import end_calls
 from domain.acd.desk import Desk, at_desk, dispatch
-from domain.acd.floor import Caller, FloorFact, Lease, Status
+from domain.acd.floor import Caller, FloorFact, Lease
 from domain.acd.leases import end_conversation
 from domain.directory import body_of
 from domain.routing import Office
@@ -22,6 +22,8 @@ from events.resources import Queue
 
 CALLBACK_PATIENCE = 24 * 3_600_000
 """Milliseconds for which somebody waits to be called back."""
+MAX_NAMED = 200
+"""Letters of a call's id that the id of its callback repeats."""
 EXITS = {
     "closed": "closed_dest",
     "full": "queue_full_dest",
@@ -79,7 +81,7 @@ def place_of(desk: Desk, call_id: CallId) -> Place:
     if caller := floor.callers.get(call_id):
         if caller.leases:
             return Ringing(tuple(floor.leases[id] for id in caller.leases.values()))
-        ahead = sum(_rank(other) < _rank(caller) for other in _in_queue(desk, caller.queue_id))
+        ahead = line.rank(floor.index.line[caller.queue_id], caller.turn)
         return Waiting(ahead + 1, ewt_sec(desk, caller.queue_id, ahead))
     if departed := floor.departed.get(call_id):
         return TurnedAway(departed.departure.value if departed.departure else "answered")
@@ -102,8 +104,15 @@ def ewt_sec(desk: Desk, queue_id: str, ahead: int) -> int:
     handled = desk.floor.handled.get(queue_id, ())
     configured = desks.queue_of(desk, queue_id).ewt_aht_sec * 1000
     aht_ms = sum(handled) // len(handled) if handled else configured
-    agents = sum(status is Status.AVAILABLE for status in _statuses(desk, queue_id))
+    agents = line.size(desk.floor.index.able.get(queue_id, ()))
     return ahead * aht_ms // max(1, agents) // 1000
+
+
+def ewt_of_next(desk: Desk, queue_id: str) -> int:
+    """Expected wait of somebody who came now, with the priority of the queue."""
+    own = desks.queue_of(desk, queue_id).priority
+    waiting = desk.floor.index.line.get(queue_id, ())
+    return ewt_sec(desk, queue_id, line.rank(waiting, (1 - own,)))
 
 
 # Decisions
@@ -212,7 +221,8 @@ def request_callback(
 
 def callback_id(call_id: CallId) -> CallId:
     """Of the call that is made because of this one."""
-    return CallId(f"cb-{sha256(call_id.encode()).hexdigest()[:32]}")
+    short = call_id if len(call_id) <= MAX_NAMED else sha256(call_id.encode()).hexdigest()
+    return CallId(f"cb-{short}")
 
 
 def go_away(desk: Desk, call_id: CallId) -> None:
@@ -255,11 +265,7 @@ def next_telling(desk: Desk, caller: Caller, after: Millis | None) -> Millis | N
 def end_call(office: Office, call_id: CallId, now: Millis) -> list[FloorFact]:
     """The call is over: who waited is gone, who talked is free."""
     floor = office.presence.floor
-    if not (
-        call_id in floor.callers
-        or call_id in floor.talks
-        or any(call_id in agent.external for agent in floor.agents.values())
-    ):
+    if not (call_id in floor.callers or call_id in floor.talks or call_id in floor.index.outside):
         return []
     desk = at_desk(office, now)
     if caller := desk.floor.callers.get(call_id):
@@ -275,13 +281,14 @@ def _refused(
 ) -> str | None:
     if not is_open:
         return "closed"
-    waiting = list(_in_queue(desk, queue_id))
-    if queue.max_queued is not None and len(waiting) >= queue.max_queued:
+    waiting = desk.floor.index.line.get(queue_id, ())
+    if queue.max_queued is not None and line.size(waiting) >= queue.max_queued:
         return "full"
-    if all(status is Status.OFFLINE for status in _statuses(desk, queue_id)):
+    staff = line.values(desk.floor.index.staff.get(queue_id, ()))
+    if not any(_is_there(desk, id, queue_id) for id in staff):
         return "no_agents"
     own = queue.priority if priority is None else priority
-    ahead = sum(caller.priority >= own for caller in waiting)
+    ahead = line.rank(waiting, (1 - own,))
     if queue.ewt_threshold_sec is not None and (
         ewt_sec(desk, queue_id, ahead) > queue.ewt_threshold_sec
     ):
@@ -289,16 +296,8 @@ def _refused(
     return None
 
 
-def _rank(caller: Caller) -> tuple[int, int, str]:
-    return (-caller.priority, caller.queued_at, caller.call_id)
-
-
-def _in_queue(desk: Desk, queue_id: str) -> Iterator[Caller]:
-    return (c for c in desk.floor.callers.values() if c.queue_id == queue_id)
-
-
-def _statuses(desk: Desk, queue_id: str) -> Iterator[Status]:
-    """Of the queue's agents."""
-    for id, agent in desk.floor.agents.items():
-        if desks.place_in(desk, id, agent, queue_id) and desks.is_agent(desk.directory, id):
-            yield agent.status
+def _is_there(desk: Desk, agent_id: str, queue_id: str) -> bool:
+    """Whether somebody who is logged in (still) belongs to the queue."""
+    agent = floors.agent_of(desk.floor, agent_id)
+    in_queue = desks.place_in(desk, agent_id, agent, queue_id) is not None
+    return in_queue and desks.is_agent(desk.directory, agent_id)

@@ -1,13 +1,14 @@
 """A decision under way, and what every one of them ends with: callers are given to agents."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 from domain.acd import floor as floors
-from domain.acd import strategies
+from domain.acd import line, strategies
 from domain.acd.evolution import evolve
-from domain.acd.floor import Agent, Caller, Floor, FloorFact, Lease, State, Status
+from domain.acd.floor import Agent, Caller, Floor, FloorFact, Lease, State, Status, Turn
 from domain.acd.strategies import RING_ALL, RING_PROGRESSIVELY, Candidate, Pick
 from domain.directory import Directory, assignment_of, body_of
 from domain.routing import Office
@@ -74,6 +75,7 @@ def is_agent(directory: Directory, agent_id: str) -> bool:
 
 
 def is_offerable(desk: Desk, agent_id: str, agent: Agent) -> bool:
+    """Whether somebody could be offered to the agent now; decided in the reservation."""
     return (
         agent.status is Status.AVAILABLE
         and agent.state is State.WAITING
@@ -98,7 +100,7 @@ def place_in(desk: Desk, agent_id: str, agent: Agent, queue_id: str) -> tuple[in
 
 
 class Match(NamedTuple):
-    rank: tuple[int, int, int]
+    rank: tuple[int, Turn]
     caller: Caller
     chosen: list[Candidate]
 
@@ -109,46 +111,61 @@ def dispatch(desk: Desk) -> None:
     A caller has precedence by the best tier that is free for him, then by priority, then by age;
     the agent is picked by the strategy of the caller's queue.
     """
-    while desk.floor.callers and (match := _next_match(desk)):
+    while match := _next_match(desk):
         _reserve(desk, match.caller, match.chosen)
 
 
 def _next_match(desk: Desk) -> Match | None:
-    hungry = [caller for caller in desk.floor.callers.values() if _may_ring_more(desk, caller)]
-    if not hungry:
-        return None
-    free = [(id, a) for id, a in desk.floor.agents.items() if is_offerable(desk, id, a)]
+    """The best of the queues in which somebody waits and somebody is free."""
+    index = desk.floor.index
+    found = (_match_in(desk, queue_id) for queue_id in list(index.free) if queue_id in index.line)
+    return min((match for match in found if match), key=lambda match: match.rank, default=None)
+
+
+def _match_in(desk: Desk, queue_id: str) -> Match | None:
+    free = list(_candidates(desk, queue_id))
     if not free:
         return None
     best: Match | None = None
-    for caller in hungry:
-        chosen = _wanted(desk, caller, list(_candidates(desk, caller, free)))
-        if chosen:
-            rank = (min(c.level for c in chosen), -caller.priority, caller.queued_at)
-            if best is None or rank < best.rank:
-                best = Match(rank, caller, chosen)
+    for turn in _hungry(desk, queue_id):
+        caller = desk.floor.callers[turn[-1]]
+        if chosen := _wanted(desk, caller, free):
+            match = Match((min(c.level for c in chosen), turn), caller, chosen)
+            if best is None or match.rank < best.rank:
+                best = match
     return best
 
 
-def _may_ring_more(desk: Desk, caller: Caller) -> bool:
-    if not caller.leases:
-        return True
-    strategy = queue_of(desk, caller.queue_id).strategy
-    if strategy == RING_PROGRESSIVELY:
-        return caller.next_ring_at is not None and caller.next_ring_at <= desk.now
-    return strategy == RING_ALL
+def _hungry(desk: Desk, queue_id: str) -> Iterator[Turn]:
+    """Of all for whom nobody rings the first; and whoever wants more agents to ring for him."""
+    index = desk.floor.index
+    yield from islice(line.values(index.hungry.get(queue_id, ())), 1)
+    strategy = queue_of(desk, queue_id).strategy
+    if strategy not in (RING_ALL, RING_PROGRESSIVELY):
+        return
+    for turn in line.values(index.line[queue_id]):
+        caller = desk.floor.callers[turn[-1]]
+        if caller.leases and (strategy == RING_ALL or _is_due(desk, caller)):
+            yield turn
 
 
-def _candidates(
-    desk: Desk, caller: Caller, free: Sequence[tuple[str, Agent]]
-) -> Iterator[Candidate]:
-    for id, agent in free:
-        if place := place_in(desk, id, agent, caller.queue_id):
-            yield Candidate(id, agent, *place, caller.missed.get(id, 0))
+def _is_due(desk: Desk, caller: Caller) -> bool:
+    return caller.next_ring_at is not None and caller.next_ring_at <= desk.now
 
 
-def _wanted(desk: Desk, caller: Caller, found: list[Candidate]) -> list[Candidate]:
-    """While a tier rings all together, later tiers have to wait."""
+def _candidates(desk: Desk, queue_id: str) -> Iterator[Candidate]:
+    for id in line.values(desk.floor.index.free.get(queue_id, ())):
+        agent = floors.agent_of(desk.floor, id)
+        if (place := place_in(desk, id, agent, queue_id)) and is_agent(desk.directory, id):
+            yield Candidate(id, agent, *place, 0)
+
+
+def _wanted(desk: Desk, caller: Caller, free: list[Candidate]) -> list[Candidate]:
+    """With how often each has missed this caller. While a tier rings all together, later tiers
+    have to wait."""
+    found = free
+    if caller.missed:
+        found = [c._replace(missed=caller.missed.get(c.agent_id, 0)) for c in free]
     if not caller.leases or queue_of(desk, caller.queue_id).strategy != RING_ALL:
         return found
     places = (

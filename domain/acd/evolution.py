@@ -1,5 +1,6 @@
 """How a fact changes the floor. Refuses nothing, decides nothing."""
 
+from collections.abc import MutableMapping
 from itertools import takewhile
 from typing import TypeVar, assert_never
 
@@ -15,6 +16,10 @@ from domain.acd.floor import (
     Past,
     Status,
     agent_of,
+    drop_caller,
+    put_agent,
+    put_caller,
+    put_contacts,
 )
 from events.acd import (
     AgentCallBegan,
@@ -64,23 +69,25 @@ def evolve(state: Floor, fact: FloorFact | PresenceFact) -> Floor:
         case LeaseFact():
             _evolve_lease(state, fact)
         case AgentFact():
-            agent = agent_of(state, fact.agent_id)
-            state.agents[fact.agent_id] = _evolved(agent, fact)
+            put_agent(state, fact.agent_id, _evolved(agent_of(state, fact.agent_id), fact))
         case CallerQueued():
             state.departed.pop(fact.call_id, None)
-            state.callers[fact.call_id] = Caller(
+            state.arrivals += 1
+            caller = Caller(
                 fact.call_id,
                 fact.queue_id,
                 fact.priority,
                 fact.at if fact.since is None else fact.since,
                 fact.give_up_at,
                 callback=fact.callback,
+                order=state.arrivals,
             )
+            put_caller(state, caller)
         case CallerTold():
-            if caller := state.callers.get(fact.call_id):
-                state.callers[fact.call_id] = caller._replace(told=(fact.position, fact.at))
+            if waiting := state.callers.get(fact.call_id):
+                put_caller(state, waiting._replace(told=(fact.position, fact.at)))
         case CallerLeft():
-            state.callers.pop(fact.call_id, None)
+            drop_caller(state, fact.call_id)
             _forget_old(state.departed, fact.at)
             state.departed.pop(fact.call_id, None)
             state.departed[fact.call_id] = Departed(fact.queue_id, fact.departure, fact.at)
@@ -153,10 +160,7 @@ def _evolve_contacts(state: Floor, fact: PresenceFact) -> None:
             known -= {key}
         case ContactRefreshed():
             return
-    if known:
-        state.contacts[fact.user_id] = known
-    else:
-        state.contacts.pop(fact.user_id, None)
+    put_contacts(state, fact.user_id, known)
 
 
 def _evolve_lease(
@@ -179,13 +183,11 @@ def _evolve_lease(
             state.last_picked[fact.queue_id] = fact.agent_id
             agent = agent._replace(offer=lease, since=at)
             if caller := state.callers.get(fact.call_id):
-                state.callers[fact.call_id] = caller._replace(
-                    leases={**caller.leases, fact.agent_id: fact.lease_id},
-                    next_ring_at=fact.next_ring_at,
-                )
+                rung = {**caller.leases, fact.agent_id: fact.lease_id}
+                put_caller(state, caller._replace(leases=rung, next_ring_at=fact.next_ring_at))
         case LeaseConfirmed():
             lease = state.leases.pop(fact.lease_id)
-            state.callers.pop(fact.call_id, None)
+            drop_caller(state, fact.call_id)
             state.talks[fact.call_id] = fact.agent_id
             lease = lease._replace(since=at, until=fact.queued_at)
             agent = agent._replace(
@@ -211,7 +213,7 @@ def _evolve_lease(
             )
         case _:
             assert_never(fact)
-    state.agents[fact.agent_id] = agent
+    put_agent(state, fact.agent_id, agent)
 
 
 def _released(state: Floor, agent: Agent, fact: LeaseReleased) -> Agent:
@@ -222,9 +224,8 @@ def _released(state: Floor, agent: Agent, fact: LeaseReleased) -> Agent:
         if missed:
             counts[fact.agent_id] = counts.get(fact.agent_id, 0) + 1
         left = {id: lease for id, lease in caller.leases.items() if id != fact.agent_id}
-        state.callers[fact.call_id] = caller._replace(
-            leases=left, missed=counts, next_ring_at=caller.next_ring_at if left else None
-        )
+        again = caller.next_ring_at if left else None
+        put_caller(state, caller._replace(leases=left, missed=counts, next_ring_at=again))
     if missed:
         agent = agent._replace(misses=agent.misses + 1, idle_since=fact.at)
     return agent._replace(offer=None, since=fact.at)
@@ -235,7 +236,7 @@ def _remember(state: Floor, past: Past) -> None:
     state.past[past.lease.lease_id] = past
 
 
-def _forget_old(kept: dict[K, Past] | dict[K, Departed], now: Millis) -> None:
+def _forget_old(kept: MutableMapping[K, Past] | MutableMapping[K, Departed], now: Millis) -> None:
     """In the order of time: the oldest come first."""
     old = takewhile(lambda key: kept[key].at <= now - REMEMBERED, kept)
     for key in list(old):

@@ -47,7 +47,7 @@ def claim(office: Office, agent_id: str, call_id: CallId, now: Millis) -> Verdic
         return _confirmed(desk, agent.offer)
     if agent.talk is not None and agent.talk.call_id == call_id:
         return Verdict(call_id, "", [])
-    for past in reversed(desk.floor.past.values()):
+    for past in reversed(list(desk.floor.past.values())):
         if (past.lease.agent_id, past.lease.call_id) == (agent_id, call_id):
             return Verdict(None, _reason(past.reason), [])
     return Verdict(None, "unknown", [])
@@ -116,7 +116,8 @@ def _confirmed(desk: Desk, lease: Lease) -> Verdict:
 
 def _late(desk: Desk, lease_id: str, epoch: int) -> Verdict:
     past = desk.floor.past.get(lease_id)
-    talk = next((a.talk for a in desk.floor.agents.values() if _is(a.talk, lease_id)), None)
+    agent_id = desk.floor.index.bridged.get(lease_id)
+    talk = floors.agent_of(desk.floor, agent_id).talk if agent_id else None
     lease = talk or (past.lease if past else None)
     if lease is None:
         return Verdict(None, "unknown", [])
@@ -125,10 +126,6 @@ def _late(desk: Desk, lease_id: str, epoch: int) -> Verdict:
     if talk is not None:
         return Verdict(talk.call_id, "", [])
     return Verdict(None, _reason(past.reason if past else None), [])
-
-
-def _is(lease: Lease | None, lease_id: str) -> bool:
-    return lease is not None and lease.lease_id == lease_id
 
 
 def _reason(end: LeaseEnd | None) -> str:

@@ -1,6 +1,5 @@
 """Whom a dial rings: the devices of users, and the carriers to a number."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -13,12 +12,6 @@ from events.call import Carrier, SendOut
 from events.capacity import Dimension, Hold
 from events.flow import Frame, Leg
 from events.resources import SipDevice, SipUser
-
-_SIP = re.compile(r"sips?:[A-Za-z0-9._~+*#!$&'(),;=?/%-]{1,64}@[A-Za-z0-9.\[\]:-]{1,128}")
-
-
-def is_sip_uri(text: str) -> bool:
-    return _SIP.fullmatch(text) is not None
 
 
 def of_user(context: Context, id: str, user: SipUser, seconds: int) -> tuple[tuple[Leg, ...], str]:

@@ -5,7 +5,7 @@ is called when the call arrives (`visit.answer` is None) and again with every ou
 engine reports while the call waits there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from domain.acd.desk import Desk, at_desk
 from domain.acd.floor import FloorFact
 from domain.directory import Directory
-from domain.flow import template
+from domain.flow import media, template
 from domain.routing import Office, Platform
 from events.base import CallId, Millis
 from events.capacity import Count, LimitExceeded, TollFraudSuspected
@@ -43,6 +43,8 @@ POLL = "poll"
 """An engine asks whether there is something new."""
 POLL_MS = 100
 """Pause of an engine between two polls; the answer to a poll itself may take its time."""
+MAX_NAME = 150
+"""Letters of a call's id in the key of a recording."""
 
 
 class NodeData(BaseModel):
@@ -172,6 +174,10 @@ class Context:
     """The user who made the call."""
     is_what_if: bool = False
     """Whether nothing is recorded: nobody is put into a queue then."""
+    recorded: Collection[str] = ()
+    """Keys under which the call was to leave a message before."""
+    is_full: Callable[[str, int], bool] = lambda voicemail_id, quota_mb: False
+    """Whether a mailbox has no room for another message."""
 
     @property
     def directory(self) -> Directory:
@@ -252,10 +258,11 @@ class Visit:
         voice: str | None = None,
         language: str | None = None,
     ) -> Prompt:
-        """What is heard: a recorded file, or else a text."""
+        """What is heard: a recorded file, or else a text. A file that is gone is noted."""
         if audio is not None:
-            owner = "" if "/" in audio else f"{self.context.office.account_id}/"
-            return Prompt((f"{owner}{audio}" + ("" if "/" in audio else ".wav"),))
+            if key := media.key_of(self.context.directory, audio):
+                return Prompt((key,))
+            self.note = f"no media {audio}"
         if text is None:
             return Prompt(())
         account = self.context.account
@@ -278,9 +285,9 @@ def speech_key(speech: Speech) -> str:
 
 
 def recording_key(visit: Visit, folder: str, suffix: str = "") -> str:
-    """Where a recording of the call goes. A call's id may hold what no key may."""
+    """Where a recording of the call goes. A call's id may hold what no key may, and be longer."""
     call_id = visit.context.call_id
     name = "".join(c if c.isascii() and (c.isalnum() or c in "-_.@") else "_" for c in call_id)
-    if name != call_id or name.startswith("."):
-        name = f"{name.lstrip('.')}-{sha256(call_id.encode()).hexdigest()[:8]}"
+    if name != call_id or name.startswith(".") or len(name) > MAX_NAME:
+        name = f"{name.lstrip('.')[:MAX_NAME]}-{sha256(call_id.encode()).hexdigest()[:8]}"
     return f"{visit.context.office.account_id}/{folder}/{name}{suffix}.wav"

@@ -16,6 +16,7 @@ from events.resources import (
     Conference,
     Extension,
     FlowNode,
+    Forward,
     Queue,
     Resource,
     RingGroup,
@@ -32,6 +33,7 @@ ONE_NODE: dict[str, tuple[type[Resource], str]] = {
     "conference": (Conference, "conference"),
     "user": (SipUser, "dial"),
     "trunk": (SipTrunk, "dial"),
+    "forward": (Forward, "dial"),
 }
 """Kind of target → what its row is, and the kind of node that stands for it."""
 _NODE = "1"
@@ -68,6 +70,8 @@ def _members(id: str, row: Resource, context: Context) -> dict[str, Any]:
             return {"conferenceId": id}
         case SipUser():
             return {"target": "user", "id": id, "timeoutSec": row.ring_timeout_sec}
+        case Forward():
+            return {"target": "forward", "id": id, "timeoutSec": row.ring_timeout_sec}
         case SipTrunk():
             return {"target": "sip", "id": f"sip:{context.to_number}@{row.proxy}"}
     raise TypeError(type(row).__name__)

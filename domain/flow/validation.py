@@ -76,13 +76,18 @@ def pointers(flow: Mapping[str, Any]) -> Iterator[Pointer]:
         at, kind = f"/nodes/{number}/data", data.get("kind")
         known = KINDS.get(kind) if isinstance(kind, str) else None
         for member, wanted in known.data.pointers if known else ():
-            if isinstance(id := data.get(member), str):
+            if isinstance(id := data.get(member), str) and not _is_system(wanted, id):
                 yield Pointer(f"{at}/{member}", wanted, id)
-        if kind == "dial" and data.get("target") in ("user", "extension"):
+        if kind == "dial" and data.get("target") in ("user", "extension", "forward"):
             yield Pointer(f"{at}/id", str(data["target"]), str(data.get("id")), is_target=True)
         if kind == "forward" and data.get("dest_kind") != "hangup":
             target = str(data.get("dest_kind"))
             yield Pointer(f"{at}/dest_id", target, str(data.get("dest_id")), is_target=True)
+
+
+def _is_system(kind: str, id: str) -> bool:
+    """Whether a medium is named by the key of a system prompt, which is nobody's row."""
+    return kind == "media_file" and "/" in id
 
 
 def _items(value: Any) -> list[tuple[int, Mapping[str, Any]]]:

@@ -8,7 +8,7 @@ from domain.acd.callers import Waiting
 from domain.acd.floor import Lease
 from domain.acd.strategies import RING_ALL
 from domain.directory import body_of, options_of
-from domain.flow import legs
+from domain.flow import legs, media
 from domain.flow.node import POLL_MS, Center, Context, Prompt, Visit
 from events.flow import Announcement, Dial, Enqueue, Frame, Leg, Originate
 from events.resources import Queue
@@ -25,7 +25,7 @@ def hold(
 ) -> Enqueue:
     """Music. At first with what the caller may press; with `says`, his position."""
     options = options_of(visit.context.directory, queue_id)
-    url, stream = moh_of(visit, queue)
+    music = media.moh_of(visit.context.office.account_id, visit.context.directory, queue)
     prompt = Prompt(())
     if says:
         language = queue.language or visit.context.account.language
@@ -38,8 +38,8 @@ def hold(
         queue_id=queue_id,
         position=place.position,
         ewt_sec=place.ewt_sec,
-        moh_url=url,
-        moh_stream=stream,
+        moh_url=music.url,
+        moh_stream=music.stream,
         announce=Announcement(urls=prompt.urls, tts=prompt.tts) if prompt.urls else None,
         digits="".join(option.digit for _, option in options),
         poll_ms=POLL_MS,
@@ -47,7 +47,7 @@ def hold(
 
 
 def ring(visit: Visit, queue_id: str, queue: Queue, found: tuple[Leg, ...]) -> Dial:
-    url, stream = moh_of(visit, queue)
+    music = media.moh_of(visit.context.office.account_id, visit.context.directory, queue)
     return Dial(
         legs=found,
         strategy="parallel",
@@ -55,8 +55,8 @@ def ring(visit: Visit, queue_id: str, queue: Queue, found: tuple[Leg, ...]) -> D
         timeout_ms=max(leg.timeout_ms for leg in found),
         record=queue.recording,
         queue_id=queue_id,
-        moh_url=url,
-        moh_stream=stream,
+        moh_url=music.url,
+        moh_stream=music.stream,
         poll_ms=POLL_MS,
     )
 
@@ -64,14 +64,6 @@ def ring(visit: Visit, queue_id: str, queue: Queue, found: tuple[Leg, ...]) -> D
 def legs_of(visit: Visit, queue: Queue, leases: Iterable[Lease]) -> tuple[Leg, ...]:
     """The agents' devices, for as long as the agents are reserved."""
     return tuple(leg for lease in leases for leg in _legs(visit, queue, lease))
-
-
-def moh_of(visit: Visit, queue: Queue) -> tuple[str | None, str | None]:
-    """A file that the caller hears from its beginning, or the name of a stream that all callers of
-    the account share."""
-    if queue.moh_mode == "file" and queue.moh_media_id:
-        return visit.prompt(queue.moh_media_id, None).urls[0], None
-    return None, f"moh-{visit.context.office.account_id}"
 
 
 def originate(context: Context, lease: Lease, number: str) -> Originate | None:

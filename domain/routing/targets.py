@@ -18,6 +18,7 @@ from events.resources import (
     Conference,
     Did,
     Extension,
+    Forward,
     Queue,
     RingGroup,
     SipDevice,
@@ -62,6 +63,8 @@ def _follow(walk: Walk, kind: str, id: str | None) -> Directive | None:
         case "ring_group" if body_of(directory, id, RingGroup):
             return _one_node_flow(walk, kind, id)
         case "conference" if body_of(directory, id, Conference):
+            return _one_node_flow(walk, kind, id)
+        case "forward" if body_of(directory, id, Forward):
             return _one_node_flow(walk, kind, id)
         case "extension" if extension := body_of(directory, id, Extension):
             walk.note("target", "extension", id or "")

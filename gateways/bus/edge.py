@@ -5,11 +5,14 @@
 /agent, /transfer (`action`: complete, cancel or 3way) and /security/report. An event is
 acknowledged after its effect is durable. What can never succeed goes to `dlq.<subject>` with the
 reason and is acknowledged too, so that it blocks nobody and is not sent for ever; what cannot
-succeed now (no worker, no store) is asked for again.
+succeed now (no worker, no store) is asked for again. Events of one call that come together are
+taken in their order, those of several calls at once.
 """
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from contextlib import suppress
 
 import nats.errors
 import orjson
@@ -67,17 +70,29 @@ class EdgeBus:
                 messages = await pull.fetch(BATCH, timeout=5)
             except TimeoutError:
                 continue
-            await asyncio.gather(*(self._take(message) for message in messages))
+            lanes: dict[str, list[Msg]] = {}
+            for message in messages:
+                lanes.setdefault(_lane_of(message), []).append(message)
+            await asyncio.gather(*(self._take_in_order(lane) for lane in lanes.values()))
 
-    async def _take(self, message: Msg) -> None:
+    async def _take_in_order(self, lane: Sequence[Msg]) -> None:
+        """What is about one call or user one after the other; what cannot be taken now holds up
+        the rest of it."""
+        for number, message in enumerate(lane):
+            if not await self._take(message):
+                for later in lane[number:]:
+                    await later.nak(delay=RETRY_DELAY)
+                return
+
+    async def _take(self, message: Msg) -> bool:
+        """False: not now."""
         try:
             _, node, _, kind = message.subject.split(".", 3)
             body = {**decode_json(message.data), "type": kind}
             await self._control.event(body, node)
         except (Unavailable, StoreDown):
             metrics.EDGE_EVENTS.labels("later").inc()
-            await message.nak(delay=RETRY_DELAY)
-            return
+            return False
         except Refusal as refusal:
             await self._bury(message, refusal.detail)
         except Exception as error:
@@ -86,6 +101,7 @@ class EdgeBus:
         else:
             metrics.EDGE_EVENTS.labels("taken").inc()
         await message.ack()
+        return True
 
     async def _bury(self, message: Msg, reason: str) -> None:
         metrics.EDGE_EVENTS.labels("poison").inc()
@@ -125,3 +141,13 @@ class EdgeBus:
             answer = {"error": body_of(Unavailable("the store is away"), message.subject)}
         if message.reply:
             await self._client.publish(message.reply, orjson.dumps(answer))
+
+
+def _lane_of(message: Msg) -> str:
+    """Names what an event is about; one that cannot be read is about nothing else."""
+    with suppress(Refusal):
+        body = decode_json(message.data)
+        for member in ("callId", "username", "userId"):
+            if isinstance(about := body.get(member), str | int):
+                return f"{member} {about}"
+    return message.reply

@@ -1,4 +1,5 @@
-"""Tells edge nodes at once what was decided: `edge.<node>.op.<ban|unban|allow|originate>`.
+"""Tells edge nodes at once what was decided: `edge.<node>.op.<ban|unban|allow|originate>`, and what
+phones show of their mailboxes: `edge.<node>.op.mwi`.
 
 Listens to the facts as the relay publishes them; one gateway of all takes each. What a node misses
 it gets with the answer to its next report.
@@ -24,6 +25,14 @@ OPS = {
     "range_allowed": ("allow", ("ip", "expires_at")),
 }
 """Fact → operation and the members of the fact that the node needs."""
+MWI = {
+    "accountId": "account_id",
+    "userIds": "user_ids",
+    "mailboxId": "voicemail_id",
+    "new": "new",
+    "old": "old",
+}
+"""Member of the operation `mwi` → of the fact."""
 _NAMES = {"rule": "reason", "expires_at": "expiresAt"}
 
 
@@ -37,6 +46,7 @@ class EdgeOps:
         subject = f"evt.{PLATFORM}.bans.*"
         await self._client.subscribe(subject, queue=QUEUE, cb=self._on_fact)
         await self._client.subscribe(RESERVED, queue=QUEUE, cb=self._on_reserved)
+        await self._client.subscribe("evt.*.voicemail.*", queue=QUEUE, cb=self._on_mailbox)
 
     async def _on_reserved(self, message: Msg) -> None:
         """An agent is reserved; for a callback the node has to make the call."""
@@ -55,7 +65,16 @@ class EdgeOps:
             return
         name, members = op
         fact: dict[str, Any] = orjson.loads(message.data)
-        told = orjson.dumps({_NAMES.get(member, member): fact[member] for member in members})
+        await self._tell(name, {_NAMES.get(member, member): fact[member] for member in members})
+
+    async def _on_mailbox(self, message: Msg) -> None:
+        """Message waiting (RFC 3842): how many messages are new and old now."""
+        fact: dict[str, Any] = orjson.loads(message.data)
+        if fact.get("user_ids"):
+            await self._tell("mwi", {name: fact[member] for name, member in MWI.items()})
+
+    async def _tell(self, name: str, members: dict[str, Any]) -> None:
+        told = orjson.dumps(members)
         for node_id in await self._nodes.all():
             if is_token(node_id):
                 await self._client.publish(f"edge.{node_id}.op.{name}", told)

@@ -41,6 +41,7 @@ from gateways.edge.callbacks import Callbacks
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.locator import Locator
+from gateways.speech.rendering import Rendering
 from gateways.store.secrets import Opened
 
 log = logging.getLogger("callplane.edge")
@@ -92,6 +93,7 @@ class EdgeControl:
         locator: Locator,
         steering: Steering,
         requests: FlowRequests,
+        rendering: Rendering,
         attention: Attention,
         callbacks: Callbacks,
         nonce_secret: str,
@@ -101,6 +103,7 @@ class EdgeControl:
         self._locator = locator
         self._steering = steering
         self._requests = requests
+        self._rendering = rendering
         self._attention = attention
         self._callbacks = callbacks
         self._nonce_secret = nonce_secret
@@ -207,7 +210,8 @@ class EdgeControl:
         """The next command: `{callId, seq, command, …}`. With `outcome` a step, else a start; a
         poll without `callId` asks what the node has to do besides its calls (`ops`).
 
-        Requests of the flow are made here, until the next command is one for an engine.
+        Requests of the flow are made here, until the next command is one for an engine; what that
+        one speaks is rendered.
         """
         if body.get("outcome") == POLL and not body.get("callId"):
             return await self._ops(body, node_id)
@@ -221,6 +225,7 @@ class EdgeControl:
             found = await self._requests.outcome(account_id, told)
             step = read(StepFlow, {"callId": command.call_id, "seq": told["seq"], **found})
             told = await self._told(account_id, step, 0)
+        await self._rendering.ready(told)
         for leg in told.get("legs", ()):
             await self._reveal(leg, "authSecretRef", "authPassword")
         return told

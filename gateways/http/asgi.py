@@ -8,7 +8,7 @@ here.
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -32,6 +32,8 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 TEXT = "text/plain; charset=utf-8"
 NDJSON = "application/x-ndjson"
+NO_CONTENT = (204, 304)
+"""Statuses of answers that have no body, and do not say how long it is."""
 NESTED = frozenset({"events", "callIds", "bans", "vars", "data"})
 """Members that are lists or objects."""
 
@@ -47,6 +49,10 @@ class Request:
     """Lower-case names; of a repeated header the last value."""
     raw_query: bytes
     body: bytes = b""
+    raw_path: bytes = b""
+    """As it was sent, still percent-encoded."""
+    chunks: AsyncIterator[bytes] | None = field(default=None, repr=False)
+    """The body as it arrives, at endpoints that stream; raises ClientGone when it breaks off."""
     _query: dict[str, str] | None = field(default=None, repr=False)
 
     @property
@@ -67,8 +73,19 @@ class Request:
         return {**self.query, **body} if self.raw_query else body
 
 
+class ClientGone(Exception):
+    """The client broke off before its body was complete; there is nobody to answer."""
+
+
+class Stream(NamedTuple):
+    """A body that is sent as it is read."""
+
+    chunks: AsyncIterator[bytes]
+    length: int
+
+
 class Answer(NamedTuple):
-    """What a handler returns. `body` is encoded as JSON unless it is bytes."""
+    """What a handler returns. `body` is encoded as JSON unless it is bytes or a stream."""
 
     body: Any
     status: int = 200
@@ -109,8 +126,10 @@ def endpoint(
     on_refused: Callable[[Request, Refusal], None] = lambda request, refusal: None,
     *,
     is_mount: bool = False,
+    streams: bool = False,
 ) -> Endpoint:
-    """What answers at `path`: method → handler."""
+    """What answers at `path`: method → handler. With `streams` a handler reads the body itself, as
+    it arrives: `max_body` bounds it, and no more than a chunk is in memory."""
     seconds = metrics.HTTP_SECONDS.labels(path)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,8 +143,14 @@ def endpoint(
                 allowed = ", ".join(sorted(handlers))
                 raise problems.MethodNotAllowed(f"{request.path} takes {allowed}")
             if request.method not in ("GET", "DELETE", "HEAD"):
-                request.body = await _read(scope, receive, request, max_body)
+                _check_length(request, max_body)
+                if streams:
+                    request.chunks = _chunks(receive, max_body)
+                else:
+                    request.body = await _read(receive, max_body)
             answer = await handle(request)
+        except ClientGone:
+            return
         except Refusal as refusal:
             on_refused(request, refusal)
             answer = _refused(refusal, request, handlers)
@@ -176,13 +201,17 @@ def _request(scope: Scope, mount: str) -> Request:
         peer=client[0] if client else "",
         headers=headers,
         raw_query=scope.get("query_string", b""),
+        raw_path=scope.get("raw_path") or scope["path"].encode(),
     )
 
 
-async def _read(scope: Scope, receive: Receive, request: Request, limit: int) -> bytes:
+def _check_length(request: Request, limit: int) -> None:
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > limit:
         raise problems.TooLarge(f"the body is larger than {limit} bytes")
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
     message = await receive()
     body: bytes = message.get("body", b"")  # type: ignore[assignment]
     while message.get("more_body", False):
@@ -191,6 +220,22 @@ async def _read(scope: Scope, receive: Receive, request: Request, limit: int) ->
         if len(body) > limit:
             raise problems.TooLarge(f"the body is larger than {limit} bytes")
     return body
+
+
+async def _chunks(receive: Receive, limit: int) -> AsyncIterator[bytes]:
+    """The next one is asked for when the one before was taken: the server stops reading from the
+    connection meanwhile."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientGone
+        chunk: bytes = message["body"]
+        size, more = size + len(chunk), message["more_body"]
+        if size > limit:
+            raise problems.TooLarge(f"the body is larger than {limit} bytes")
+        if chunk:
+            yield chunk
 
 
 def _refused(refusal: Refusal, request: Request, handlers: Mapping[str, Handle]) -> Answer:
@@ -206,15 +251,32 @@ def _refused(refusal: Refusal, request: Request, handlers: Mapping[str, Handle])
 
 
 async def _send(send: Send, answer: Answer) -> None:
+    if isinstance(answer.body, Stream):
+        await _send_stream(send, answer, answer.body)
+        return
     body = answer.body if isinstance(answer.body, bytes) else orjson.dumps(answer.body)
-    headers = [
-        (b"content-type", answer.media_type.encode()),
-        (b"content-length", str(len(body)).encode()),
-    ]
+    await send(_head(answer, len(body)))
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _send_stream(send: Send, answer: Answer, body: Stream) -> None:
+    """An error on the way ends the connection: the client sees that something is missing."""
+    await send(_head(answer, body.length))
+    async for chunk in body.chunks:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _head(answer: Answer, length: int) -> Message:
+    headers = []
+    if answer.status not in NO_CONTENT:
+        headers = [
+            (b"content-type", answer.media_type.encode()),
+            (b"content-length", str(length).encode()),
+        ]
     for name, value in answer.headers.items():
         headers.append((name.lower().encode(), value.encode("latin-1", "replace")))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    return {"type": "http.response.start", "status": answer.status, "headers": headers}
 
 
 def _pairs(data: bytes) -> list[tuple[str, str]]:

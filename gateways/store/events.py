@@ -245,4 +245,4 @@ def _contact_deadline(account_id: AccountId, expires_at: int) -> Deadline:
 
 def _floor_deadline(account_id: AccountId) -> Deadline:
     """At once: the first look at a floor finds out when the next one is due."""
-    return Deadline(Millis(0), account_id, None, is_floor=True)
+    return Deadline(Millis(0), account_id, None, "")

@@ -1,13 +1,15 @@
 """Events straight on the bus have exactly the effect of the same events over HTTP (spec 13)."""
 
 import asyncio
+import signal
+from pathlib import Path
 from typing import Any
 
 import orjson
 from nats.js.api import StreamInfo
 
 from gateways.bus.connection import DEAD_LETTERS, connect
-from tests.support.system import System, eventually, new_call_id
+from tests.support.system import System, acme, eventually, new_call_id
 
 NODE = "edge-7"
 
@@ -94,6 +96,35 @@ def test_the_same_event_twice_counts_once(system: System, account: dict[str, Any
     steps = system.edge.get(f"/calls/{call_id}/trace").json()["steps"]
     assert [s["kind"] for s in steps if s["kind"] in ("answered", "ended")] == ["answered", "ended"]
     assert trace
+
+
+def test_what_comes_while_the_consumer_is_away_is_taken_when_it_is_back(own_system: System) -> None:
+    """All of it, once, with the times of then."""
+    system, account = own_system, acme()
+    system.apply(account)
+    key = system.key(account["account"]["id"])
+    calls = [new_call_id() for _ in range(20)]
+    for call_id in calls:
+        system.route(call_id, account["numbers"][0]["e164"])
+    begun = {call_id: system.call(key, call_id)["start_ts"] for call_id in calls}
+    gone = system.kill("edge-1", signal.SIGTERM)
+    eventually(lambda: not Path(f"/proc/{gone}").exists() or system.pid_of("edge-1") != gone)
+    life = (("answered", 2_000), ("end", 9_500), ("end", 9_500))
+    events = [
+        ("dialog", {"callId": c, "event": e, "ts": begun[c] + after}, None)
+        for c in calls
+        for e, after in life
+    ]
+    on_the_bus(system, *events)
+    system.wait_ready()
+    for call_id in calls:
+        eventually(lambda asked=call_id: system.call(key, asked)["end_ts"], timeout=40)  # type: ignore[misc]
+        row = system.call(key, call_id)
+        assert (row["billsec"], row["disposition"]) == (7, "answered")
+        kinds = [s["kind"] for s in system.edge.get(f"/calls/{call_id}/trace").json()["steps"]]
+        assert kinds.index("answered") < kinds.index("ended"), "one call's events lost their order"
+    used = system.edge.get("/cac", params={"accountId": account["account"]["id"]}).json()
+    assert used["calls"] == []
 
 
 def test_a_registration_on_the_bus_makes_the_phone_reachable(

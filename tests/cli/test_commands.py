@@ -169,3 +169,11 @@ def test_a_key_without_scopes_is_refused(system: System, account: dict[str, Any]
     made = system.cli("keys", "create", "--account", account["account"]["id"], "--scopes", " ")
     assert made.returncode == 1
     assert "/scopes" in made.stderr
+
+
+def test_prompts_are_made_from_the_command_line(system: System) -> None:
+    first = system.cli_json("tts", "generate", "--lang", "nl-NL", "--gender", "male")
+    assert (first["ok"], first["generated"]) == (1, 10)
+    again = system.cli("tts", "generate", "--lang", "nl-NL", "--gender", "male")
+    assert "0 generated, 10 were there, 0 failed" in again.stdout
+    assert system.cli("tts", "generate", "--lang", "xx-XX").returncode == 1

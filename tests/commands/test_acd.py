@@ -18,7 +18,7 @@ from domain.directory import Directory
 from domain.routing import Platform
 from events.base import Millis, StreamName
 from gateways.store.projector import Projector
-from tests.commands.test_loop import Owner, _until, facts, owner
+from tests.commands.test_loop import CAC_IDLE, Owner, _until, facts, owner
 from tests.domain.center import a_shift
 from tests.support.given import ACCOUNT, OTHER_ACCOUNT, PRESENCE, given
 
@@ -126,6 +126,75 @@ def test_a_call_that_its_node_lost_frees_its_agent_too(url: str) -> None:
     asyncio.run(story())
 
 
+def test_a_node_that_lost_its_callers_leaves_nobody_waiting(url: str) -> None:
+    """One talks, one is rung for, three wait; the node comes back with none of them."""
+
+    async def story() -> None:
+        async with open_shop(url, wrap_up_sec=0) as one:
+            calls = [f"c{number}" for number in range(5)]
+            for call_id in calls:
+                await one.route(call_id, nodeId="n1")
+                await one.report(call_id, "answered")
+                joined = await one.ask("acd.JoinQueue", callId=call_id, queueId=QUEUE)
+                if call_id == "c0":
+                    (lease,) = joined["ok"]["leases"]
+                    wish = {"leaseId": lease["leaseId"], "epoch": lease["epoch"]}
+                    await one.ask("acd.ConfirmLease", **wish)
+            ts = one.clock() + 1_000
+            lost = [one.ask("call.EndLostCall", callId=c, nodeId="n1", ts=ts) for c in calls * 2]
+            replies = await asyncio.gather(*lost)
+            assert sum(reply["ok"]["released"] for reply in replies) == 5
+            shown = await one.ask("acd.ShowAgent", userId="1001")
+            assert shown["ok"]["bucket"] == "ready"
+            queues = await one.ask("acd.ShowQueues")
+            assert queues["ok"]["ewtSec"] == {QUEUE: 0}
+        written = acd_facts(url)
+        assert written.count("caller_left") + written.count("lease_confirmed") == 5
+        assert written.count("conversation_ended") == 1
+
+    asyncio.run(story())
+
+
+def test_a_goodbye_that_is_lost_frees_the_agent_when_the_call_has_been_silent_too_long(
+    url: str,
+) -> None:
+    async def story() -> None:
+        async with open_shop(url, wrap_up_sec=30) as one:
+            (lease,) = (await call(one, "c1"))["leases"]
+            wish = {"leaseId": lease["leaseId"], "epoch": lease["epoch"]}
+            await one.ask("acd.ConfirmLease", **wish)
+            one.offset = CAC_IDLE + 60_000
+            one.loop._arrived.set()  # the clock jumped: look again
+            await _until(lambda: "conversation_ended" in acd_facts(url))
+            assert facts(url, "call-c1")[-1] == "call.ended.v1"
+            await one.report("c1", "end")
+        assert acd_facts(url).count("conversation_ended") == 1
+
+    asyncio.run(story())
+
+
+def test_a_caller_who_cancels_while_it_rings_is_gone_in_one_commit(url: str) -> None:
+    async def story() -> None:
+        async with open_shop(url) as one:
+            await one.route("c1")
+            await one.report("c1", "early", sipCode=183)
+            joined = await one.ask("acd.JoinQueue", callId="c1", queueId=QUEUE)
+            (lease,) = joined["ok"]["leases"]
+            before = len(facts(url))
+            await one.report("c1", "end", sipCode=487)
+            assert facts(url)[before:] == [
+                "call.ended.v1",
+                "capacity.released.v1",
+                "acd.lease_released.v1",
+                "acd.caller_left.v1",
+            ]
+            wish = {"leaseId": lease["leaseId"], "epoch": lease["epoch"]}
+            late = await one.ask("acd.ConfirmLease", **wish)
+            assert late["ok"] == {"ok": 0, "reason": "caller_gone"}
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("projected", [True, False])
 def test_a_wrap_up_ends_after_a_take_over(url: str, projected: bool) -> None:
     async def story() -> None:
@@ -229,7 +298,7 @@ def test_a_floor_from_a_snapshot_and_what_came_after_is_that_from_all_facts(seed
 def test_a_floor_is_looked_at_in_time_and_not_a_second_later() -> None:
     """Contacts have a grain, reservations have not."""
     timers = Timers()
-    floor = Deadline(Millis(1_001), ACCOUNT, None, is_floor=True)
+    floor = Deadline(Millis(1_001), ACCOUNT, None, "")
     timers.add([floor, floor, Deadline(Millis(1_001), ACCOUNT, None)])
     assert list(timers.due(Millis(1_001))) == [floor]
     assert timers.next_due() == 2_000

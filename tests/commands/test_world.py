@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 from commands import snapshots
 from commands.store import History, Snapshot
 from commands.world import SNAPSHOT_EVERY, Bounded, Missing, Options, World
+from domain import voicemail
 from domain.call import CallSession
 from domain.directory import Directory
 from domain.resources import Claim, Name
 from domain.routing import Office, Platform
+from domain.voicemail import Owner, Recorded
 from events.bans import AccessRefused
 from events.base import PLATFORM, AccountId, CallId, Fact, Millis, StreamName
 from events.call import CallDialogStarted, Direction, FlowStepped
 from events.capacity import ChannelsReleased, ChannelsTaken, Dimension, Hold, ReleaseReason
+from events.carrier import NumberAssigned
 from events.dnc import Entry, NumbersListed
 from events.flow import Dial, Leg
 from events.presence import ContactRefreshed
@@ -46,6 +49,9 @@ EMPTY = History(None, [])
 
 USER = created("sip_user", "us_1", username="1001")
 REFUSED = AccessRefused(account_id=PLATFORM, at=NOW, ip="203.0.113.9", path="/route", status=403)
+REPORTED = NumberAssigned(
+    account_id=ACCOUNT, at=NOW, carrier="acme", event_id="e-1", e164="12025550123", did_id="did_1"
+)
 TESTED = WebhookTested(account_id=ACCOUNT, at=NOW, webhook_id="wh_1")
 
 
@@ -232,8 +238,10 @@ def test_what_did_not_become_durable_is_loaded_again_and_not_taken_for_new() -> 
     made = _with_account()
     made.put_stream(BANS, EMPTY)
     made.put_stream(WEBHOOK, EMPTY)
-    facts = [routed(), claimed(*NUMBER, "did_1"), REFUSED, TESTED, _taken(1)]
+    made.put_stream(REPORTED.stream, EMPTY)
+    facts = [routed(), claimed(*NUMBER, "did_1"), REFUSED, TESTED, REPORTED, _taken(1)]
     made.forget(made.apply(facts))
+    assert _missing(lambda: made.report("acme", "e-1")).streams == [REPORTED.stream]
     assert _missing(lambda: made.new_call(CALL_ID)).streams == [CALL]
     assert _missing(lambda: made.claim(NUMBER)).streams == [NUMBER_STREAM]
     assert _missing(lambda: made.bans("default")).streams == [BANS]
@@ -280,6 +288,19 @@ def test_a_cleared_world_knows_nothing_and_distrusts_nothing() -> None:
         _missing(ask)
 
 
+def test_a_report_of_a_carrier_is_known_once_it_was_taken() -> None:
+    made = _with_account()
+    assert _missing(lambda: made.report("acme", "e-1")).streams == ["carrier-acme/e-1"]
+    made.put_stream(REPORTED.stream, EMPTY)
+    assert made.report("acme", "e-1") is None
+    made.apply([REPORTED])
+    assert made.report("acme", "e-1") == REPORTED
+    made.clear()
+    _missing(lambda: made.report("acme", "e-1"))
+    made.put_stream(REPORTED.stream, History(None, [REPORTED]))
+    assert made.report("acme", "e-1") == REPORTED
+
+
 # Bounds
 
 
@@ -300,6 +321,7 @@ def test_a_world_stays_within_its_bounds() -> None:
         made.put_stream(StreamName(f"call-{call_id}"), History(None, [_started(call_id)]))
         made.put_stream(StreamName(f"claim-e164-{call_id}"), EMPTY)
         made.put_stream(StreamName(f"webhook-{call_id}"), EMPTY)
+        made.put_stream(StreamName(f"carrier-acme/{call_id}"), EMPTY)
     made.new_call(CallId("a"))
     made.trim()
     assert not made.has_account(ACCOUNT)
@@ -309,6 +331,7 @@ def test_a_world_stays_within_its_bounds() -> None:
     assert _missing(lambda: made.known_claim(Name("e164", "a"))).streams == ["claim-e164-a"]
     made.webhook(StreamName("webhook-c"))
     assert _missing(lambda: made.webhook(StreamName("webhook-a"))).streams == ["webhook-a"]
+    assert _missing(lambda: made.report("acme", "a")).streams == ["carrier-acme/a"]
 
 
 # Snapshots
@@ -488,3 +511,28 @@ def test_a_ring_groups_turns_are_counted() -> None:
     assert dict(world.turns(ACCOUNT)) == {"rg_1": 2, "rg_2": 1}
     (call,) = world.calls([CALL_ID])
     assert call.flow is not None
+
+
+def test_a_mailbox_is_loaded_when_asked_for_and_comes_back_from_its_snapshot() -> None:
+    made, stream = _world(), StreamName("voicemail-vm_1")
+    with pytest.raises(Missing) as missing:
+        made.mailbox("vm_1")
+    assert missing.value.streams == [stream]
+    made.put_stream(stream, EMPTY)
+    owner = Owner(ACCOUNT, "vm_1", ("us_1",))
+    recorded = Recorded(CallId("call-1"), "1415", "acc/vm/1.wav", 1_000, 16_044)
+    made.apply(voicemail.leave(made.mailbox("vm_1"), owner, "vmm_1", recorded, None, NOW))
+    for number in range(SNAPSHOT_EVERY):
+        is_read = number % 2 == 0
+        made.apply(voicemail.mark(made.mailbox("vm_1"), owner, "vmm_1", is_read, NOW))
+    (snapshot,) = made.due_snapshots([ACCOUNT])
+    assert (snapshot.stream, snapshot.version) == (stream, SNAPSHOT_EVERY + 1)
+    assert made.due_snapshots([ACCOUNT]) == []
+    again = _world()
+    again.put_stream(stream, History(snapshot, []))
+    assert again.mailbox("vm_1") == made.mailbox("vm_1")
+    decided = made.apply(voicemail.delete(made.mailbox("vm_1"), owner, "vmm_1", NOW))
+    assert [numbered.version for numbered in decided] == [SNAPSHOT_EVERY + 2]
+    made.forget(decided)
+    with pytest.raises(Missing):
+        made.mailbox("vm_1")

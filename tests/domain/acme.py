@@ -73,6 +73,11 @@ class Acme:
             "call_flow", id, name=id, is_published=is_published, version=version, **FLOW
         )
 
+    def add_media(self, id: str, **members: Any) -> str:
+        """A media file whose audio has been uploaded."""
+        key = f"{ACCOUNT}/{id}.wav"
+        return self.add("media_file", id, **{"name": id, "object_key": key, **members})
+
     def add_did(self, kind: str | None = None, target: str | None = None, **members: Any) -> str:
         number = {"e164": "+" + DID_NUMBER, "dest_kind": kind, "dest_id": target}
         return self.add("did", DID, **{**number, **members})

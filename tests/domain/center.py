@@ -226,11 +226,12 @@ class Center:
 def a_shift(chance: Random, now: Millis = NOW, prefix: str = "", calls: int = 30) -> list[Fact]:
     """A busy hour with three agents and two queues: everything that can happen, by dice."""
     center = Center(now)
-    center.queue("q_1", wrap_up_sec=5)
-    center.queue("q_2", strategy="ring_all", max_wait_sec=40)
-    agents = [center.ready(prefix + name, "q_1", "q_2") for name in "abc"]
+    queues = [f"q_{prefix}1", f"q_{prefix}2"]
+    center.queue(queues[0], wrap_up_sec=5)
+    center.queue(queues[1], strategy="ring_all", max_wait_sec=40)
+    agents = [center.ready(prefix + name, *queues) for name in "abc"]
     for number in range(calls):
-        center.call(f"{chance.random()}-{number}", chance.choice(["q_1", "q_2"]))
+        center.call(f"call_{prefix}{chance.random()}-{number}", chance.choice(queues))
         center.wait(chance.choice([1, 3, 9]))
         for agent in agents:
             if center.of(agent).offer is not None and chance.random() < 0.6:
@@ -238,15 +239,17 @@ def a_shift(chance: Random, now: Millis = NOW, prefix: str = "", calls: int = 30
             elif center.of(agent).offer is not None and chance.random() < 0.3:
                 center.miss(agent)
         if number % 5 == 4 and center.floor.callers:
-            center.call_back(next(iter(center.floor.callers)))
+            center.call_back(next(iter(center.floor.callers)), queues[0])
         for call_id in [*center.floor.talks, *center.floor.callers]:
             if chance.random() < 0.3:
                 center.end(call_id)
-        _have_a_mind_of_ones_own(center, chance.choice(agents), chance)
+        _have_a_mind_of_ones_own(center, chance.choice(agents), queues, chance)
     return center.facts
 
 
-def _have_a_mind_of_ones_own(center: Center, agent: str, chance: Random) -> None:
+def _have_a_mind_of_ones_own(
+    center: Center, agent: str, queues: Sequence[str], chance: Random
+) -> None:
     match chance.randrange(8):
         case 0:
             center.log_out(agent)
@@ -261,7 +264,7 @@ def _have_a_mind_of_ones_own(center: Center, agent: str, chance: Random) -> None
         case 5 if center.of(agent).status != "offline":
             center.pause(agent, "lunch")
         case _:
-            center.make_available(agent, "q_1", "q_2")
+            center.make_available(agent, *queues)
 
 
 def names(facts: Sequence[FloorFact | Fact]) -> list[str]:

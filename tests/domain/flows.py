@@ -64,6 +64,7 @@ class InFlow:
             CALLER,
             DID_NUMBER,
             self.acme.turns,
+            recorded=self.session.recorded,
         )
 
     def start(self, flow_id: str = FLOW, **given: str) -> FlowCommand:

@@ -167,6 +167,45 @@ def test_the_caller_keeps_his_place_whoever_misses_him(reason: LeaseEnd) -> None
     assert {center.offer(agent).call_id for agent in ("us_a", "us_b")} == {"c1", "c2"}
 
 
+def test_the_caller_keeps_place_and_priority_when_reservations_expire() -> None:
+    center = ringing("a", "b", agent_ring_timeout_sec=5, max_no_answer=0)
+    center.wait(1)
+    center.call("c2")
+    before = center.floor.callers["c1"]  # type: ignore[index]
+    center.wait(1)
+    center.call("c3", priority=0)
+    center.wait(30)
+    after = center.floor.callers["c1"]  # type: ignore[index]
+    assert (after.queued_at, after.priority) == (before.queued_at, before.priority)
+    assert "c3" not in {center.offer(agent).call_id for agent in ("us_a", "us_b")}
+
+
+def test_the_caller_comes_into_the_same_queue_again_and_keeps_his_place() -> None:
+    center = ringing("a")
+    center.wait(1)
+    center.call("c2")
+    center.wait(1)
+    written = len(center.facts)
+    center.call("c2", priority=9)
+    assert len(center.facts) == written
+    assert center.floor.callers["c2"].priority == 0  # type: ignore[index]
+
+
+def test_a_node_dies_with_all_its_callers_and_comes_back_with_none() -> None:
+    """Waiting, rung for and talking: nobody is left, and every agent is free."""
+    center = ringing("a", "b", wrap_up_sec=0)
+    calls = ["c1", *(f"c{number}" for number in range(2, 8))]
+    for call_id in calls[1:]:
+        center.call(call_id)
+    center.answer("us_a")
+    for call_id in calls:
+        center.end(call_id)
+    floor = center.floor
+    assert [len(left) for left in (floor.callers, floor.talks, floor.leases)] == [0, 0, 0]
+    assert [center.bucket(agent) for agent in ("us_a", "us_b")] == [Bucket.READY] * 2
+    assert [fact for call_id in calls for fact in center.end(call_id)] == []
+
+
 def test_ten_agents_end_calls_within_one_second() -> None:
     agents = [f"us_{name}" for name in "abcdefghij"]
     center = ringing(*(agent[3:] for agent in agents), wrap_up_sec=0)

@@ -81,6 +81,45 @@ def test_a_second_ringing_is_no_news() -> None:
     _when(ringing, report(EARLY, 1_500)).then_nothing()
 
 
+def test_a_180_after_the_200_moves_nothing_back() -> None:
+    """It was sent before, and says when the ringing began."""
+    answered = _when(given(CALL, routed()), report(ANSWERED, 2_000)).then_given()
+    late = _when(answered, report(EARLY, 500, code=180)).then_given()
+    assert (late.state.ring_ts, late.state.answer_ts) == (NOW + 500, NOW + 2_000)
+    ended = _when(late, report(END, 9_000)).then_given().state.outcome
+    assert ended is not None
+    assert (ended.disposition, ended.billsec) == (Disposition.ANSWERED, 7)
+    over = _when(late, report(END, 9_000)).then_given()
+    _when(over, report(EARLY, 9_500, code=180)).then_nothing()
+
+
+@pytest.mark.parametrize("code", [180, 183])
+@pytest.mark.parametrize("end", [487, None])
+def test_a_hangup_while_it_rings_or_during_early_media_is_an_abandoned_call(
+    code: int, end: int | None
+) -> None:
+    ringing = _when(given(CALL, routed()), report(EARLY, 1_000, code=code)).then_given()
+    made = _when(ringing, report(END, 4_000, code=end)).then_given().state.outcome
+    assert made is not None
+    assert (made.disposition, made.ring_ts) == (Disposition.ABANDONED, NOW + 1_000)
+    assert (made.answer_ts, made.billsec, made.duration_sec) == (None, 0, 4)
+
+
+def test_reports_that_a_consumer_takes_thirty_seconds_late_tell_the_true_times() -> None:
+    """It was away; the bus kept them. The facts are of now, the times in them are those of then."""
+    back = Millis(NOW + 39_500)
+    late = given(CALL, routed())
+    for one in (report(EARLY, 1_000), report(ANSWERED, 2_500), report(END, 9_500)):
+        late = late.when(
+            lambda state, one=one: call.report_dialog(state, ACCOUNT, one, back)  # type: ignore[misc]
+        ).then_given()
+    made, (*_, end) = late.state.outcome, late.facts
+    assert end.at == back
+    assert made is not None
+    assert (made.ring_ts, made.answer_ts) == (NOW + 1_000, NOW + 2_500)
+    assert (made.billsec, made.duration_sec) == (7, 9)
+
+
 def test_an_answered_call_is_billed_from_answer_to_end() -> None:
     ringing = _when(given(CALL, routed()), report(EARLY, 1_000)).then_given()
     answered = _when(ringing, report(ANSWERED, 2_500)).then_given()

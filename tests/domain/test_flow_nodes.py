@@ -1,6 +1,7 @@
 """What each kind of node does: its command, its outcomes, what the caller gets when nothing is
 drawn."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ import pytest
 
 from domain import dnc
 from domain.dnc import DncList
+from domain.flow import session
 from events.base import Millis
 from events.capacity import Dimension, Hold
 from events.dnc import Entry, NumbersListed
@@ -45,7 +47,9 @@ def _prompt(id: str) -> str:
 
 
 def test_a_file_is_played_from_the_accounts_folder() -> None:
-    flow = through(node("a", "play", audioId="media_1", bargeIn=1), END, "a > end")
+    acme = Acme()
+    acme.add_media("media_1")
+    flow = through(node("a", "play", audioId="media_1", bargeIn=1), END, "a > end", acme=acme)
     assert flow.start() == Play(urls=(f"{ACCOUNT}/media_1.wav",), barge_in=1)
     assert flow.step("done") == Hangup(sip_code=603)
     assert flow.path == [("a", "default"), ("end", "")]
@@ -58,7 +62,7 @@ def test_a_system_prompt_is_played_from_its_own() -> None:
 
 @pytest.mark.parametrize("outcome", ["done", "barge", "timeout", "error", "anything"])
 def test_whatever_becomes_of_a_prompt_the_call_goes_on(outcome: str) -> None:
-    flow = through(node("a", "play", playlistId="pl_1"), END, "a > end")
+    flow = through(node("a", "play", audioId=_prompt("welcome")), END, "a > end")
     flow.start()
     assert isinstance(flow.step(outcome), Hangup)
 
@@ -166,7 +170,9 @@ def test_a_menu_that_is_entered_again_has_all_its_tries() -> None:
 
 def test_without_a_text_of_its_own_a_mistake_is_called_one() -> None:
     menu = node("m", "menu", promptAudioId="media_1", maxDigits=1, timeoutSec=5)
-    flow = through(menu, END, "m -digit:1> end")
+    acme = Acme()
+    acme.add_media("media_1")
+    flow = through(menu, END, "m -digit:1> end", acme=acme)
     flow.start()
     command = flow.step("digit:2")
     assert isinstance(command, Gather)
@@ -590,6 +596,70 @@ def test_a_sip_address_is_rung_as_it_is_and_nothing_else_is_one() -> None:
     assert _said(through(*parts).start(who="a@b\r\nRoute: x")) == "Bye"
 
 
+# Forwards
+
+
+def _forwarding(to: str = "+442079460000", **members: Any) -> Acme:
+    acme = Acme(default_cid_number="+12025550100")
+    acme.add_trunk("tr_1")
+    acme.add("forward", "fwd_1", name="Mobile", to=to, ring_timeout_sec=15, **members)
+    acme.add_did("forward", "fwd_1")
+    return acme
+
+
+def test_a_forward_goes_out_over_the_accounts_trunks() -> None:
+    acme = _forwarding()
+    directive = acme.ring_in().directive
+    assert directive.action == "flow"
+    command = InFlow(acme).start(directive.flow_id)
+    assert directive.flow_id == "forward:fwd_1"
+    assert rings(command) == [("sip:442079460000@1.example", 0, 15)]
+    assert isinstance(command, Dial)
+    assert command.strategy == "failover"
+
+
+def test_a_forward_to_a_sip_address_rings_it_as_it_is() -> None:
+    command = InFlow(_forwarding("sip:desk@night.example")).start("forward:fwd_1")
+    assert rings(command) == [("sip:desk@night.example", 0, 15)]
+
+
+@pytest.mark.parametrize("to", ["+442079460000", "sip:desk@night.example"])
+@pytest.mark.parametrize(
+    ("policy", "shown"),
+    [("keep", CALLER), ("account", "12025550100"), ("number", "12025550199")],
+)
+def test_a_forward_shows_whom_its_policy_says(to: str, policy: str, shown: str) -> None:
+    acme = _forwarding(to, cid_policy=policy, cid_number="+12025550199")
+    command = InFlow(acme).start("forward:fwd_1")
+    assert isinstance(command, Dial)
+    assert command.caller_id == shown
+
+
+def test_a_caller_without_a_number_is_forwarded_with_the_accounts() -> None:
+    acme = _forwarding()
+    flow = InFlow(acme)
+    context = replace(flow.context, from_number="anonymous")
+    told = session.start(flow.session, context, "forward:fwd_1", {})
+    assert isinstance(told.command, Dial)
+    assert told.command.caller_id == "12025550100"
+
+
+def test_a_forward_is_dialled_by_a_flow_too() -> None:
+    acme = Acme()
+    acme.add("forward", "fwd_1", name="Desk", to="sip:desk@night.example")
+    flow = through(_dial("forward", "fwd_1"), SAY, "d -failed> bye", acme=acme)
+    assert rings(flow.start()) == [("sip:desk@night.example", 0, 20)]
+    acme.lose("forward", "fwd_1")
+    assert _said(InFlow(acme, call_id="2").start()) == "Bye"
+
+
+def test_a_forward_keeps_to_the_rules_of_calls_to_outside() -> None:
+    acme = _forwarding()
+    acme.change("account", ACCOUNT, max_out=1)
+    acme.occupy(Hold(Dimension.ACCOUNT_OUT, ACCOUNT))
+    assert _said(InFlow(acme).start("forward:fwd_1")) == _prompt("goodbye")
+
+
 # Ring groups
 
 
@@ -719,11 +789,16 @@ def test_a_fixed_number_calls_nobody_back() -> None:
 
 def test_a_voicemail_greets_records_and_ends() -> None:
     acme = Acme()
+    acme.add_media("media_1")
     acme.add("voicemail", "vm_1", greeting_media_id="media_1")
     flow = through(node("v", "voicemail", mailboxId="vm_1"), acme=acme)
     assert _said(flow.start()) == f"{ACCOUNT}/media_1.wav"
     assert flow.step("done") == Record(
-        key=f"{ACCOUNT}/vm/{flow.call_id}.wav", max_ms=180_000, silence_ms=5_000, beep=1
+        key=f"{ACCOUNT}/vm/{flow.call_id}.wav",
+        max_ms=180_000,
+        silence_ms=5_000,
+        beep=1,
+        voicemail_id="vm_1",
     )
     assert flow.step("recorded", duration="4000") == Hangup()
 
@@ -732,7 +807,8 @@ def test_a_key_holds_only_what_a_key_may() -> None:
     acme = Acme()
     acme.add("voicemail", "vm_1")
     keys = set()
-    for call_id in ("../../x", "a/b", "a_b", "..", ".hidden", "a%2Fb"):
+    long = "x" * 254
+    for call_id in ("../../x", "a/b", "a_b", "..", ".hidden", "a%2Fb", long + "1", long + "2"):
         flow = InFlow(acme, *_voicemail_once(acme), call_id=call_id)
         flow.start()
         command = flow.step("done")
@@ -740,9 +816,10 @@ def test_a_key_holds_only_what_a_key_may() -> None:
         account, folder, name = command.key.split("/")
         assert (account, folder) == (ACCOUNT, "vm")
         assert not name.startswith(".")
+        assert len(name) < 200
         assert "%" not in name
         keys.add(command.key)
-    assert len(keys) == 6
+    assert len(keys) == 8
 
 
 def _voicemail_once(acme: Acme) -> list[dict[str, Any]]:
@@ -791,6 +868,7 @@ def test_a_conference_is_joined() -> None:
         ("conference", "conf_1", "conference:conf_1"),
         ("user", "us_1001", "user:us_1001"),
         ("trunk", "tr_1", "trunk:tr_1"),
+        ("forward", "fwd_1", "forward:fwd_1"),
         ("extension", "ext_1", "user:us_1002"),
         ("flow", "flow_2", "flow_2"),
     ],
@@ -801,6 +879,7 @@ def test_a_call_is_forwarded_to_any_target(kind: str, id: str, flow_id: str) -> 
     acme.add("voicemail", "vm_1")
     acme.add("conference", "conf_1", name="Weekly")
     acme.add_trunk("tr_1")
+    acme.add("forward", "fwd_1", name="Mobile", to="+442079460000")
     acme.add("extension", "ext_1", digits="200", dest_kind="user", dest_id="us_1002")
     acme.add(
         "call_flow",

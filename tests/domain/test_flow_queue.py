@@ -150,7 +150,7 @@ def test_a_poll_brings_the_agent_who_became_free() -> None:
 
 
 def test_who_polls_in_another_node_is_told_to_go_on() -> None:
-    hotline = Hotline(node("p", "play", audioId="media_1"))
+    hotline = Hotline(node("p", "say", text="Hello"))
     flow, command = hotline.enter()
     assert isinstance(command, Play)
     assert flow.step("poll", 1) == Noop(retry_ms=100)

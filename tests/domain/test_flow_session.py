@@ -345,6 +345,7 @@ def _full(one: dict[str, Any], two: dict[str, Any]) -> Acme:
     """An account with everything that a graph may name, whose flows are stored as they are."""
     acme = Acme()
     acme.add("voicemail", "vm_1")
+    acme.add_media("media_1")
     acme.add_user("1001", voicemail_id="vm_1")
     acme.add("queue", "q_1", name="Support")
     acme.add("ring_group", "rg_1", name="Sales", members=[{"user_id": "us_1001"}])

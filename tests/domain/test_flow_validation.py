@@ -177,8 +177,15 @@ POINTING = [
     (node("x", "voicemail", mailboxId="gone"), "mailboxId"),
     (node("x", "conference", conferenceId="gone"), "conferenceId"),
     (node("x", "subflow", flowId="gone"), "flowId"),
+    (node("x", "play", audioId="gone"), "audioId"),
+    (node("x", "play", playlistId="gone"), "playlistId"),
+    *(
+        (node("x", "menu", maxDigits=1, timeoutSec=5, **{member: "gone"}), member)
+        for member in ("promptAudioId", "repromptAudioId", "invalidAudioId")
+    ),
     (node("x", "dial", target="user", id="gone"), "id"),
     (node("x", "dial", target="extension", id="gone"), "id"),
+    (node("x", "dial", target="forward", id="gone"), "id"),
     (node("x", "forward", dest_kind="queue", dest_id="gone"), "dest_id"),
     (node("x", "forward", dest_kind="trunk"), "dest_id"),
 ]

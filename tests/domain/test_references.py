@@ -1,11 +1,12 @@
 """What a row points to exists; a row that is pointed to stays, or is let go of by force."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from domain.errors import Conflict, Invalid
 from domain.resources import POINTERS, TARGETS
+from domain.rules import DestKind
 from events.base import Fact
 from events.resources import KINDS, Did, OutboundRoute, RingGroup, RingGroupMember, SipUser
 from tests.domain.rows import account, change, changed, create, created, delete, deleted
@@ -21,8 +22,10 @@ ROWS: dict[str, tuple[str, Fact]] = {
     "ring_group": ("rg_1", created("ring_group", "rg_1", name="Sales")),
     "conference": ("conf_1", created("conference", "conf_1", name="Weekly")),
     "trunk": ("tr_1", created("sip_trunk", "tr_1", name="Carrier")),
+    "forward": ("fwd_1", created("forward", "fwd_1", name="Mobile", to="12025550123")),
 }
 """Kind of target → a row of its kind."""
+MEDIA = created("media_file", "media_1", name="Hold")
 MAKE: dict[str, dict[str, Any]] = {
     "sip_user": {"username": "1009"},
     "sip_device": {"user_id": "us_1", "auth_username": "1009", "realm": "acme.example"},
@@ -31,6 +34,9 @@ MAKE: dict[str, dict[str, Any]] = {
     "outbound_route": {},
     "ring_group": {"name": "Shop"},
     "queue": {"name": "Sales"},
+    "voicemail": {},
+    "conference": {"name": "Daily"},
+    "media_playlist": {"name": "Music"},
     "agent_queue_assignment": {"queue_id": "q_1", "user_id": "us_1"},
     "in_queue_option": {"queue_id": "q_1", "digit": "1", "action": "callback"},
 }
@@ -90,11 +96,9 @@ def test_hanging_up_needs_no_row() -> None:
     account().when(create("did", "did_1", **MAKE["did"], dest_kind="hangup")).then_given()
 
 
-@pytest.mark.parametrize("target", ["forward"])
-def test_a_kind_of_target_that_no_row_can_have_is_refused(target: str) -> None:
-    assert target not in TARGETS
-    made = account().when(create("did", "did_1", **MAKE["did"], **_target("dest", target, "x")))
-    made.then_refused(Invalid, "/dest_kind")
+def test_every_kind_of_target_leads_somewhere() -> None:
+    assert set(TARGETS) == set(get_args(DestKind))
+    assert set(ROWS) == set(TARGETS) - {"hangup"}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ def test_a_kind_of_target_that_no_row_can_have_is_refused(target: str) -> None:
     [(kind, member) for kind, pointers in POINTERS.items() for member in pointers],
 )
 def test_a_pointer_to_nothing_is_refused(kind: str, member: str) -> None:
-    wrong = ["nobody"] if member == "trunk_ids" else "nobody"
+    wrong = ["nobody"] if member.endswith("_ids") else "nobody"
     made = account(*ALL).when(create(kind, "new_1", **{**MAKE[kind], member: wrong}))
     made.then_refused(Invalid, f"/{member}")
 
@@ -224,6 +228,44 @@ def test_by_force_the_default_of_the_account_is_let_go_of() -> None:
     after = used.when(delete("call_flow", "flow_1", force=True)).then_given().state.directory
     assert after.account is not None
     assert (after.account.did_default_dest_kind, after.account.did_default_dest_id) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "member"),
+    [
+        (kind, member)
+        for kind, pointers in POINTERS.items()
+        for member, wanted in pointers.items()
+        if wanted == "media_file"
+    ],
+)
+def test_media_in_use_stays_or_is_let_go_of_by_force(kind: str, member: str) -> None:
+    named = ["media_1"] if member.endswith("_ids") else "media_1"
+    used = account(*ALL, MEDIA).when(create(kind, "new_1", **{**MAKE[kind], member: named}))
+    given = used.then_given()
+    given.when(delete("media_file", "media_1")).then_refused(Conflict)
+    after = given.when(delete("media_file", "media_1", force=True)).then_given().state
+    assert getattr(after.directory.rows["new_1"].body, member) in (None, ())
+
+
+@pytest.mark.parametrize("key", ["acc_other/a.wav", "system/en-US/male/x.wav", f"{ACCOUNT}/../a"])
+def test_media_lie_below_their_own_account(key: str) -> None:
+    made = account().when(create("media_file", "media_2", name="x", object_key=key))
+    made.then_refused(Invalid, "/object_key")
+    there = account(MEDIA).when(change("media_file", "media_1", object_key=key))
+    there.then_refused(Invalid, "/object_key")
+    good = f"{ACCOUNT}/media_2.wav"
+    account().when(create("media_file", "media_2", name="x", object_key=good)).then_given()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "nobody", "a@b\nBcc: c@d", "a b@c.example", "Alice <a@b.example>", "a@b.example,c@d"],
+)
+def test_mail_goes_to_one_plain_address(address: str) -> None:
+    made = account().when(create("voicemail", "vm_2", notify_email=address))
+    made.then_refused(Invalid, "/notify_email")
+    account().when(create("voicemail", "vm_2", notify_email="a.b+vm@c-d.example")).then_given()
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -71,6 +71,8 @@ def test_a_digit_has_one_option_in_a_queue() -> None:
     first.when(create("in_queue_option", "opt_2", **{**option, "queue_id": "q_2"})).then_given()
     two = first.when(create("in_queue_option", "opt_2", **{**option, "digit": "2"})).then_given()
     two.when(change("in_queue_option", "opt_2", digit="1")).then_refused(Conflict, "/digit")
+    gone = two.when(delete("in_queue_option", "opt_1")).then_given()
+    gone.when(change("in_queue_option", "opt_2", digit="1")).then_given()
 
 
 # Change

@@ -147,6 +147,7 @@ def test_a_number_without_target_goes_to_the_default_of_the_account() -> None:
         ("voicemail", "voicemail"),
         ("extension", "extension"),
         ("trunk", "sip_trunk"),
+        ("forward", "forward"),
     ],
 )
 def test_a_deleted_target_falls_to_the_default_and_the_path_says_so(target: str, kind: str) -> None:
@@ -158,6 +159,7 @@ def test_a_deleted_target_falls_to_the_default_and_the_path_says_so(target: str,
     acme.add("voicemail", "voicemail_1")
     acme.add("extension", "extension_1", digits="200", dest_kind="hangup")
     acme.add_trunk("tr_1")
+    acme.add("forward", "forward_1", name="Desk", to="sip:desk@night.example")
     id = {"flow": "flow_2", "user": "us_1001", "trunk": "tr_1"}.get(target, f"{target}_1")
     acme.add_did(target, id)
     acme.lose(kind, id)

@@ -25,6 +25,7 @@ MAKE: dict[str, dict[str, Any]] = {
     "queue": {"name": "Support"},
     "agent_queue_assignment": {"queue_id": "q_1", "user_id": "us_1"},
     "in_queue_option": {"queue_id": "q_1", "digit": "1", "action": "callback"},
+    "forward": {"name": "Mobile", "to": "+12025550123"},
     "call_flow": {
         "name": "Main",
         "start": "a",
@@ -32,6 +33,8 @@ MAKE: dict[str, dict[str, Any]] = {
         "edges": [],
     },
     "voicemail": {},
+    "media_file": {"name": "Welcome"},
+    "media_playlist": {"name": "Music", "media_ids": ["media_1"]},
     "call_limit": {"scope_kind": "account", "period_sec": 60, "max_count": 3},
     "ring_group": {"name": "Sales", "members": [{"user_id": "us_1"}]},
     "conference": {"name": "Weekly"},
@@ -172,6 +175,12 @@ def test_spaces_around_text_are_dropped() -> None:
         ("in_queue_option", "dest_kind", "nowhere"),
         ("in_queue_option", "webhook_url", "ftp://hooks.example"),
         ("in_queue_option", "stay_in_queue", 2),
+        ("forward", "to", "911"),
+        ("forward", "to", "hello"),
+        ("forward", "to", "sip:a@b\r\nX: 1"),
+        ("forward", "to", "sip:{{x}}@b.example"),
+        ("forward", "cid_policy", "hide"),
+        ("forward", "ring_timeout_sec", 0),
         ("call_flow", "version", 0),
         ("call_flow", "start", ""),
         ("voicemail", "quota_mb", -1),
@@ -281,6 +290,17 @@ def test_an_option_says_what_its_action_needs(action: str, pointer: str) -> None
     assert _faults("in_queue_option", action=action) == [pointer]
     needed = {"/dest_kind": {"dest_kind": "hangup"}, "/webhook_url": {"webhook_url": "http://a/"}}
     assert _checked("in_queue_option", action=action, **needed[pointer]).action == action
+
+
+def test_a_forward_leads_to_a_number_or_a_sip_address() -> None:
+    assert _checked("forward", to="(202) 555-0123").to == "12025550123"
+    assert _checked("forward", to="sip:desk@pbx.example").to == "sip:desk@pbx.example"
+
+
+def test_a_forward_that_shows_a_number_has_one() -> None:
+    assert _faults("forward", cid_policy="number") == ["/cid_number"]
+    shown = _checked("forward", cid_policy="number", cid_number="+1 202 555 0199")
+    assert shown.cid_number == "12025550199"
 
 
 @pytest.mark.parametrize("member", [{}, {"user_id": "us_1", "device_id": "dev_1"}])

@@ -70,6 +70,13 @@ from events.capacity import (
     ReleaseReason,
     TollFraudSuspected,
 )
+from events.carrier import (
+    MessageReported,
+    MessageStatus,
+    NumberAssigned,
+    NumberPorted,
+    Port,
+)
 from events.dnc import (
     Entry,
     ImportAdvanced,
@@ -114,7 +121,10 @@ from events.resources import (
     Extension,
     FlowEdge,
     FlowNode,
+    Forward,
     InQueueOption,
+    MediaFile,
+    MediaPlaylist,
     NameClaimed,
     NameReleased,
     OutboundRoute,
@@ -131,6 +141,13 @@ from events.resources import (
     Voicemail,
     Webhook,
 )
+from events.voicemail import (
+    MessageDeleted,
+    MessageLeft,
+    MessageRead,
+    MessageReplaced,
+    MessageUnread,
+)
 from events.webhooks import WebhookTested
 
 _ACCOUNT = AccountId("acc_1")
@@ -146,6 +163,12 @@ _ABOUT_CONTACT: dict[str, Any] = {
     "ts": Millis(1_794_999_999_000),
 }
 _ABOUT_BAN: dict[str, Any] = {"account_id": PLATFORM, "at": _NOW, "ip": "203.0.113.9"}
+_ABOUT_REPORT: dict[str, Any] = {
+    "account_id": _ACCOUNT,
+    "at": _NOW,
+    "carrier": "acme",
+    "event_id": "evt-1",
+}
 _ABOUT_LIST: dict[str, Any] = {"account_id": _ACCOUNT, "at": _NOW}
 _ENTRY = Entry("14155551234", "asked for it", "crm", 1_800_000_000)
 _ABOUT_AGENT: dict[str, Any] = {"account_id": _ACCOUNT, "at": _NOW, "agent_id": "us_1"}
@@ -227,7 +250,9 @@ _COMMANDS: tuple[FlowCommand, ...] = (
         record=1,
         ring_group_id="rg_1",
     ),
-    Record(key="acc_1/vm/call-1.wav", max_ms=180_000, silence_ms=5_000, beep=1),
+    Record(
+        key="acc_1/vm/call-1.wav", max_ms=180_000, silence_ms=5_000, beep=1, voicemail_id="vm_1"
+    ),
     JoinConference(room="conf_1", pin="4711", flags=("record",), max_members=9),
     JoinConference(room="transfer:call-1@edge", flags=("caller", "target"), poll_ms=100),
     Dial(
@@ -251,6 +276,13 @@ _COMMANDS: tuple[FlowCommand, ...] = (
     ),
 )
 
+_ABOUT_MESSAGE: dict[str, Any] = {
+    "account_id": _ACCOUNT,
+    "at": _NOW,
+    "voicemail_id": "vm_1",
+    "message_id": "vmm_1",
+}
+_COUNTED: dict[str, Any] = {**_ABOUT_MESSAGE, "new": 2, "old": 1, "user_ids": ("us_1",)}
 _OUTCOME = Outcome(
     direction=Direction.INBOUND,
     from_number="14155551234",
@@ -280,6 +312,7 @@ _ROWS: dict[str, Resource] = {
     "outbound_route": OutboundRoute(trunk_ids=("tr_1", "tr_2")),
     "time_schedule": TimeSchedule(name="Hours", rules=(ScheduleRule(kind="weekly", dow=1),)),
     "queue": Queue(name="Support"),
+    "forward": Forward(name="Night desk", to="sip:desk@night.example"),
     "in_queue_option": InQueueOption(
         queue_id="q_1", digit="#", action="webhook", webhook_url="https://hooks.example/in"
     ),
@@ -299,6 +332,15 @@ _ROWS: dict[str, Resource] = {
     ),
     "conference": Conference(name="Weekly", pin="4711"),
     "webhook": Webhook(url="https://hooks.example/in", secret_ref="secret_1"),
+    "media_file": MediaFile(
+        name="Welcome",
+        object_key="acc_1/media_1.wav",
+        format="wav",
+        duration_ms=1_500,
+        size_bytes=24_044,
+        sha256="0" * 64,
+    ),
+    "media_playlist": MediaPlaylist(name="Music", media_ids=("media_1", "media_2")),
     "call_limit": CallLimit(scope_kind="user", scope_id="us_1", period_sec=60, max_count=3),
     "api_key": ApiKey(
         name="CRM", kind="sk", prefix="sk_abcd", sha256="0" * 64, scopes=("cdr", "agents")
@@ -306,6 +348,15 @@ _ROWS: dict[str, Resource] = {
 }
 
 EXAMPLES: list[Fact] = [
+    NumberAssigned(**_ABOUT_REPORT, e164="12025550123", did_id="did_1"),
+    NumberPorted(**_ABOUT_REPORT, e164="12025550123", port=Port.OUT, did_id="did_1"),
+    MessageReported(
+        **_ABOUT_REPORT,
+        message_id="msg-1",
+        status=MessageStatus.FAILED,
+        number="12025550123",
+        reason="unreachable",
+    ),
     *(
         CallRouted(
             **_ABOUT_CALL,
@@ -476,6 +527,20 @@ EXAMPLES: list[Fact] = [
         rejected=(RejectedLine(3, "nobody", "not a telephone number"),),
     ),
     ImportFinished(**_ABOUT_LIST, import_id="imp_1"),
+    MessageLeft(
+        **_COUNTED,
+        call_id=_CALL,
+        caller="14155551234",
+        media_key="acc_1/vm/call-1.wav",
+        duration_ms=4_000,
+        size_bytes=64_044,
+        received_at=_NOW,
+        notify_email="sales@acme.example",
+    ),
+    MessageReplaced(**_ABOUT_MESSAGE, duration_ms=None, size_bytes=9),
+    MessageRead(**_COUNTED),
+    MessageUnread(**_COUNTED),
+    MessageDeleted(**_COUNTED),
     WebhookTested(account_id=_ACCOUNT, at=_NOW, webhook_id="wh_1"),
     NameClaimed(**_ABOUT_NAME),
     NameReleased(**_ABOUT_NAME),

@@ -16,6 +16,8 @@ STREAMS = {
     "acd": "presence-acc_1",
     "bans": "bans-default",
     "dnc": "dnc-acc_1",
+    "carrier": "carrier-acme/evt-1",
+    "voicemail": "voicemail-vm_1",
     "webhooks": "webhook-wh_1",
 }
 """Area → stream of its examples (resources have a stream per row and per name)."""

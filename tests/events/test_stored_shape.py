@@ -16,6 +16,7 @@ from events.acd import DeferredEvent, Departure, LeaseEnd
 from events.base import Fact
 from events.call import DialogEvent, Direction, Disposition
 from events.capacity import Dimension, ReleaseReason
+from events.carrier import MessageStatus, Port
 from events.catalogue import CATALOGUE, NAMES
 from events.presence import RemovalReason
 from gateways.store.codec import decode, encode
@@ -36,6 +37,8 @@ WORDS: dict[type[StrEnum], set[str]] = {
     ReleaseReason: {"ended", "idle", "lost", "reset"},
     RemovalReason: {"unregistered", "expired"},
     DeferredEvent: {"logout", "pause"},
+    Port: {"in", "out"},
+    MessageStatus: {"queued", "sent", "delivered", "undelivered", "failed"},
     Departure: {"abandoned", "timeout", "routed", "callback"},
     LeaseEnd: {
         *("no_answer", "busy", "rejected", "unreachable", "expired", "caller_gone", "rescinded")

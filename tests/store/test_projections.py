@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -11,9 +12,11 @@ from psycopg.rows import DictRow, dict_row
 
 from commands.partitions import partition_of
 from commands.store import Append
-from domain import directory
+from domain import directory, voicemail
 from domain.directory import Directory
+from domain.errors import NotFound
 from domain.resources import Author, Claim, change, create, delete
+from domain.voicemail import Mailbox, Owner, Recorded
 from events.bans import (
     BanExpired,
     BanImposed,
@@ -42,7 +45,7 @@ from events.dnc import (
     NumbersUnlisted,
     RejectedLine,
 )
-from events.flow import Play, Visited
+from events.flow import Play, Record, Visited
 from events.presence import (
     ContactQualified,
     ContactRefreshed,
@@ -140,6 +143,7 @@ def a_life(seed: int) -> list[Fact]:
     calls.append(_contacts(chance))
     calls.append(_bans(chance))
     calls.append(_dnc(chance))
+    calls.append(_mailbox(chance))
     calls.append(a_shift(chance))
     while calls := [life for life in calls if life]:
         facts.append(chance.choice(calls).pop(0))
@@ -228,6 +232,36 @@ def _dnc(chance: random.Random) -> list[Fact]:
             )
         )
     return found
+
+
+def _mailbox(chance: random.Random) -> list[Fact]:
+    """Messages come in, are heard, and go."""
+    state, owner = Mailbox(), Owner(ACCOUNT, "vm_1", ("us_1",))
+    found: list[Fact] = [_recording(f"vm-{number}") for number in range(4)]
+    for number in range(40):
+        at = Millis(START + number)
+        id = chance.choice([*state.messages, "vmm_none"])
+        call_id = CallId(f"vm-{chance.randrange(6)}")
+        recorded = Recorded(call_id, "1415", f"a/vm/{call_id}.wav", number, chance.randrange(3))
+        with suppress(NotFound):
+            match chance.randrange(3):
+                case 0:
+                    decided = voicemail.leave(
+                        state, owner, f"vmm_{number}", recorded, "a@b.example", at
+                    )
+                case 1:
+                    decided = voicemail.mark(state, owner, id, chance.random() < 0.5, at)
+                case _:
+                    decided = voicemail.delete(state, owner, id, at)
+            for fact in decided:
+                voicemail.evolve(state, fact)
+            found += decided
+    return found
+
+
+def _recording(call_id: str) -> FlowStepped:
+    command = Record(key=f"a/vm/{call_id}.wav", max_ms=1, silence_ms=1, beep=1, voicemail_id="vm_1")
+    return _stepped(call_id).model_copy(update={"command": command})
 
 
 def _bans(chance: random.Random) -> list[Fact]:

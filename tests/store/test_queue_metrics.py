@@ -73,8 +73,8 @@ def test_a_queue_in_figures(center: Center, read: Any) -> None:
     center.wait(600)
     center.call("still there")
     center.wait(20)
-    found = read(lambda cursor: queues.metrics(cursor, ACCOUNT, "q_1", 20, NOW, center.now))
-    assert found == {
+    found = read(lambda cursor: queues.metrics(cursor, ACCOUNT, {"q_1": 20}, NOW, center.now))
+    assert found["q_1"] == {
         "offered": 6,
         "waiting": 1,
         "answered": 2,
@@ -91,8 +91,8 @@ def test_a_queue_in_figures(center: Center, read: Any) -> None:
 
 
 def test_a_queue_without_callers_is_nothing_but_zeros(read: Any) -> None:
-    found = read(lambda cursor: queues.metrics(cursor, ACCOUNT, "q_1", 20, NOW, NOW))
-    assert set(found.values()) == {0}
+    found = read(lambda cursor: queues.metrics(cursor, ACCOUNT, {"q_1": 20}, NOW, NOW))
+    assert set(found["q_1"].values()) == {0}
 
 
 def test_the_row_of_a_caller_tells_his_way_through_the_queue(center: Center, read: Any) -> None:

@@ -27,6 +27,10 @@ class Api:
     def patch(self, path: str, body: Any, **headers: str) -> httpx.Response:
         return self.client.patch(path, json=body, headers={**self.headers, **headers})
 
+    def put(self, path: str, content: Any, media_type: str) -> httpx.Response:
+        headers = {**self.headers, "content-type": media_type}
+        return self.client.put(path, content=content, headers=headers)
+
     def delete(self, path: str, **params: Any) -> httpx.Response:
         return self.client.delete(path, params=params, headers=self.headers)
 

@@ -178,6 +178,51 @@ def test_a_paused_subscription_keeps_its_queue(system: System, endpoint: Sink) -
     eventually(lambda: len(endpoint.of(call_id)) == 2)
 
 
+def test_an_endpoint_that_was_paused_for_a_day_gets_everything_once_it_is_enabled(
+    system: System, endpoint: Sink
+) -> None:
+    document = subscribed(system, endpoint.url())
+    api = Api(system, document["account"]["id"])
+    (hook,) = api.get("/v1/webhooks").json()["rows"]
+    endpoint.answer = lambda _: (503, {})
+    calls = [finished_call(system, document)]
+    eventually(lambda: endpoint.of(calls[0]))
+    api.patch(f"/v1/webhooks/{hook['id']}", {"status": "paused"})
+    time.sleep(1.2)  # the sender looks every second
+    calls += [finished_call(system, document) for _ in range(3)]
+    eventually(lambda: _owed(system, hook["id"]) == 8)
+    _let_a_day_pass(system, hook["id"])
+    endpoint.received.clear()
+    endpoint.answer = lambda _: (200, {})
+    api.patch(f"/v1/webhooks/{hook['id']}", {"status": "active"})
+    eventually(lambda: len(endpoint.received) == 8)
+    time.sleep(0.5)
+    for call_id in calls:
+        assert _events(endpoint, call_id) == ["call.started", "call.ended"]
+
+
+def _owed(system: System, webhook_id: str) -> int:
+    with system.database() as connection:
+        row = connection.execute(
+            "SELECT count(*) AS owed FROM views.outbox WHERE webhook_id = %s", (webhook_id,)
+        ).fetchone()
+    assert row is not None
+    return int(row["owed"])
+
+
+def _let_a_day_pass(system: System, webhook_id: str) -> None:
+    """What is owed was owed a day earlier."""
+    day = 86_400_000
+    with system.database() as connection:
+        connection.execute(
+            "UPDATE views.outbox SET at = at - %s WHERE webhook_id = %s", (day, webhook_id)
+        )
+        connection.execute(
+            "UPDATE delivery.ledger SET at = at - %s, next_at = next_at - %s WHERE webhook_id = %s",
+            (day, day, webhook_id),
+        )
+
+
 def test_a_test_event_goes_to_the_subscription_that_was_asked_for(
     system: System, endpoint: Sink
 ) -> None:

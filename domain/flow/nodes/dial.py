@@ -1,4 +1,4 @@
-"""dial: ring a user, an extension, a number or a SIP address."""
+"""dial: ring a user, an extension, a number, a SIP address or a forward."""
 
 from typing import Annotated, Literal, Self
 
@@ -20,14 +20,14 @@ from domain.flow.node import (
 )
 from events.flow import Dial as DialCommand
 from events.flow import Leg
-from events.resources import Extension, SipUser, TimeSchedule
+from events.resources import Extension, Forward, SipUser, TimeSchedule
 
 MAX_FORWARDS = 5
 
 
 class Dial(NodeData):
     kind: Literal["dial"]
-    target: Literal["user", "extension", "number", "sip"]
+    target: Literal["user", "extension", "number", "sip", "forward"]
     id: Annotated[str, Field(min_length=1, max_length=255)]
     """A row's id, a number, or a SIP URI; the latter two may hold variables."""
     timeoutSec: Seconds = 25
@@ -61,12 +61,41 @@ def run(node: Dial, visit: Visit) -> Next:
         case "extension":
             return _extension(node, visit)
         case "number":
-            return _number(node, visit)
-    uri = visit.text(node.id)
-    if not legs.is_sip_uri(uri):
+            return _number(node, visit, visit.text(node.id))
+        case "forward":
+            return _forward(node, visit)
+    return _sip(node, visit, visit.text(node.id))
+
+
+def _sip(node: Dial, visit: Visit, uri: str, caller_id: str | None = None) -> Next:
+    if not numbers.is_sip_uri(uri):
         visit.note = "not a SIP address"
         return Done("failed")
-    return _dial(node, visit, (Leg(uri=uri, timeout_ms=node.timeoutSec * 1000),))
+    found = (Leg(uri=uri, timeout_ms=node.timeoutSec * 1000),)
+    return _dial(node, visit, found, caller_id=caller_id)
+
+
+def _forward(node: Dial, visit: Visit) -> Next:
+    forward = body_of(visit.context.directory, node.id, Forward)
+    if forward is None:
+        visit.note = f"no forward {node.id}"
+        return Done("failed")
+    shown = _shown_by(forward, visit)
+    if numbers.is_sip_uri(forward.to):
+        return _sip(node, visit, forward.to, shown)
+    return _number(node, visit, f"+{forward.to}", shown)
+
+
+def _shown_by(forward: Forward, visit: Visit) -> str | None:
+    """The number that the forward wants to be shown; None: what the way out shows. A caller
+    without a number has none that could be kept."""
+    account, caller = visit.context.account, visit.context.from_number
+    match forward.cid_policy:
+        case "number":
+            return forward.cid_number
+        case "account":
+            return account.default_cid_number
+    return caller if numbers.normalise(f"+{caller}", account.country) else None
 
 
 def _reported(node: Dial, visit: Visit, outcome: str) -> Next:
@@ -114,8 +143,7 @@ def _extension(node: Dial, visit: Visit) -> Next:
     return Leave(extension.dest_kind, extension.dest_id)
 
 
-def _number(node: Dial, visit: Visit) -> Next:
-    wanted = visit.text(node.id)
+def _number(node: Dial, visit: Visit, wanted: str, shown: str | None = None) -> Next:
     country = visit.context.account.country
     number = numbers.normalise(wanted, country)
     if numbers.is_emergency(wanted, country):
@@ -128,7 +156,7 @@ def _number(node: Dial, visit: Visit) -> Next:
     visit.admitted.append(way.admitted)
     if not way.legs:
         return Done("failed")
-    return _dial(node, visit, way.legs, "failover", way.caller_id, trunks=way.trunks)
+    return _dial(node, visit, way.legs, "failover", shown or way.caller_id, trunks=way.trunks)
 
 
 def _dial(

@@ -17,6 +17,7 @@ class Forward(NodeData):
         "queue",
         "voicemail",
         "conference",
+        "forward",
         "trunk",
         "hangup",
     ]

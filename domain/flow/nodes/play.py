@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from domain.flow import media
 from domain.flow.node import DEFAULT, Audio, Done, Flag, Id, Next, NodeData, Visit, Wait
 from events.flow import Play as PlayCommand
 
@@ -13,6 +14,7 @@ class Play(NodeData):
     audioId: Audio | None = None
     playlistId: Id | None = None
     bargeIn: Flag = 0
+    pointers = (("audioId", "media_file"), ("playlistId", "media_playlist"))
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -24,5 +26,11 @@ class Play(NodeData):
 def run(node: Play, visit: Visit) -> Next:
     if visit.answer is not None:
         return Done(DEFAULT)
-    urls = visit.prompt(node.audioId or node.playlistId, None).urls
+    if node.playlistId is None:
+        urls = visit.prompt(node.audioId, None).urls
+    else:
+        urls = media.keys_of_playlist(visit.context.directory, node.playlistId)
+    if not urls:
+        visit.note = f"nothing to hear in {node.audioId or node.playlistId}"
+        return Done(DEFAULT)
     return Wait(PlayCommand(urls=urls, barge_in=node.bargeIn))

@@ -31,6 +31,11 @@ class Prompted(NodeData):
     timeoutSec: Seconds
     interDigitTimeoutSec: Seconds | None = None
     bargeIn: Flag = 1
+    pointers = (
+        ("promptAudioId", "media_file"),
+        ("repromptAudioId", "media_file"),
+        ("invalidAudioId", "media_file"),
+    )
     default_terminators: ClassVar[str] = ""
 
 

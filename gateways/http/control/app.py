@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from commands.acd import ClaimCall, ConfirmLease, ShowAgent
 from commands.bans import ReportRefusedAccess
@@ -15,9 +16,12 @@ from gateways import problems
 from gateways.access import PREFIX_LENGTH, Gate, Principal, match_key
 from gateways.addresses import Network, client_address
 from gateways.bus.client import Commander, Reply
+from gateways.carriers import CarrierHooks
 from gateways.edge.control import TRANSFERS, EdgeControl, farewell, read
+from gateways.http import roster
 from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
-from gateways.http.control import roster
+from gateways.http.control.media import Media
+from gateways.http.control.speech import Prompts
 from gateways.http.traces import trace_answer
 from gateways.locator import Locator
 from gateways.problems import NotImplementedHere, Unauthenticated
@@ -35,10 +39,14 @@ class ControlPlane:
     commander: Commander
     locator: Locator
     reader: Reader
+    carriers: CarrierHooks
     gate: Gate
     trusted_proxies: tuple[Network, ...]
     api_url: str
     max_body: int
+    media: Media
+    max_media: int
+    prompts: Prompts
 
     def endpoints(self) -> list[Endpoint]:
         """Every path of this service but health and metrics."""
@@ -55,6 +63,7 @@ class ControlPlane:
             "/presence/users": {"GET": operator(self._users)},
             "/cac": {"GET": operator(self._usage)},
             "/cac/reset": {"POST": operator(self._reset)},
+            "/admin/tts/generate": {"POST": self._for_admin(self.prompts.generate)},
         }
         paths |= {
             f"/transfer/{action}".rstrip("/"): {"POST": operator(self._transfer)}
@@ -74,6 +83,18 @@ class ControlPlane:
         found.append(
             endpoint("/security/allow", spared, self.max_body, self._refused, is_mount=True)
         )
+        reports = {"POST": self._carrier}
+        found.append(
+            endpoint("/hooks/carrier", reports, self.max_body, self._refused, is_mount=True)
+        )
+        stored = {
+            "GET": operator(self.media.get),
+            "HEAD": operator(self.media.get),
+            "PUT": node(self.media.put),
+        }
+        found.append(
+            endpoint("/media", stored, self.max_media, self._refused, is_mount=True, streams=True)
+        )
         elsewhere = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), self._elsewhere)
         found.append(endpoint("/v1", elsewhere, self.max_body, is_mount=True))
         return found
@@ -89,6 +110,15 @@ class ControlPlane:
     def _for_operators(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
         async def gated(request: Request) -> Answer:
             return await handle(request, await self._operator(request))
+
+        return gated
+
+    def _for_admin(self, handle: Callable[[Request, Principal], Awaitable[Answer]]) -> Handle:
+        async def gated(request: Request) -> Answer:
+            admin = self.gate.admin(request.headers.get("x-admin-token"))
+            if admin is None:
+                raise Unauthenticated("this needs x-admin-token")
+            return await handle(request, admin)
 
         return gated
 
@@ -110,14 +140,18 @@ class ControlPlane:
         return await self._node(request)
 
     async def _key(self, key: str, kind: str) -> Principal:
-        if key[:PREFIX_LENGTH] not in self.locator.keys:
-            await self.locator.look_again()  # it may have been made a moment ago
-        known = self.locator.keys.get(key[:PREFIX_LENGTH], {})
-        candidates = [(id, row.account_id, row.body) for id, row in known.items()]
-        principal = match_key(key, candidates, kind)
+        """A key that is not known may have been made a moment ago, at another gateway."""
+        if (principal := self._known(key, kind)) is None:
+            await self.locator.look_again()
+            principal = self._known(key, kind)
         if principal is None:
             raise Unauthenticated("the key is unknown, revoked or expired")
         return principal
+
+    def _known(self, key: str, kind: str) -> Principal | None:
+        known = self.locator.keys.get(key[:PREFIX_LENGTH], {})
+        candidates = [(id, row.account_id, row.body) for id, row in known.items()]
+        return match_key(key, candidates, kind)
 
     def _address(self, request: Request) -> str:
         forwarded = request.headers.get("x-forwarded-for")
@@ -130,7 +164,7 @@ class ControlPlane:
             self.commander.tell(
                 ReportRefusedAccess(
                     ip=self._address(request)[:64] or "unknown",
-                    path=request.path.replace(" ", "%20")[:255],
+                    path=quote(request.path)[:255],
                     status=status,
                 )
             )
@@ -254,6 +288,11 @@ class ControlPlane:
             who.account_id,
             request.query.get("format", "json"),
         )
+
+    async def _carrier(self, request: Request) -> Answer:
+        """No gate but the carrier's signature."""
+        name = _below(request, "/hooks/carrier")
+        return Answer(await self.carriers.take(name, request.headers, request.body))
 
     async def _elsewhere(self, request: Request) -> Answer:
         raise NotImplementedHere(f"the public API answers at {self.api_url}")

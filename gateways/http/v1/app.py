@@ -13,7 +13,19 @@ from pydantic import BaseModel, Field
 
 from gateways.http.asgi import Endpoint
 from gateways.http.failures import PROBLEM_HANDLERS
-from gateways.http.v1 import calls, collections, dnc, flows, keys, security, webhooks
+from gateways.http.v1 import (
+    agents,
+    calls,
+    collections,
+    dnc,
+    flows,
+    keys,
+    media,
+    queues,
+    security,
+    voicemail,
+    webhooks,
+)
 from gateways.http.v1.collections import COLLECTIONS
 from gateways.http.v1.context import PUBLIC, Caller, Context, authorise, provide_caller
 from gateways.http.v1.openapi import to_3_0
@@ -45,7 +57,8 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
         return context
 
     routers = [calls.router(), flows.router(), keys.router(), webhooks.router()]
-    routers += [security.router(), dnc.router()]
+    routers += [security.router(), dnc.router(), agents.router(), queues.router()]
+    routers += [media.router(), voicemail.router()]
     routers += [collections.router(one) for one in COLLECTIONS]
     v1 = Router(
         "/v1",

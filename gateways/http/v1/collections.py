@@ -44,6 +44,10 @@ class Collection(NamedTuple):
     filters: tuple[str, ...] = ()
     shown_once: tuple[str, ...] = ()
     """Members that only the answer to POST has."""
+    read_only: tuple[str, ...] = ()
+    """Members that are shown and not taken: something else sets them."""
+    object_member: str | None = None
+    """The member that names an object of the store, which goes with the row."""
     loose: tuple[str, ...] = ()
     """Lists of objects that are taken as they come: the rules name all their faults at once."""
 
@@ -68,6 +72,7 @@ COLLECTIONS = (
     Collection(
         "/limits", "limit", "call_limit", "limits", filters=("scope_kind", "scope_id", "direction")
     ),
+    Collection("/forwards", "forward", "forward", "numbers", filters=("name", "to")),
     Collection(
         "/in-queue-options",
         "option",
@@ -84,6 +89,25 @@ COLLECTIONS = (
         "flows",
         filters=("name", "is_published"),
         loose=("nodes", "edges"),
+    ),
+    Collection(
+        "/media",
+        "media",
+        "media_file",
+        "media",
+        filters=("name", "kind"),
+        read_only=("object_key", "format", "duration_ms", "size_bytes", "sha256"),
+        object_member="object_key",
+    ),
+    Collection("/playlists", "playlist", "media_playlist", "media", filters=("name",)),
+    Collection(
+        "/voicemails",
+        "voicemail",
+        "voicemail",
+        "media",
+        hidden=("pin_secret_ref",),
+        write_only={"pin": "Digits that open the mailbox; empty: none. Kept encrypted."},
+        filters=("name",),
     ),
     Collection(
         "/webhooks",
@@ -112,7 +136,8 @@ def models(one: Collection) -> tuple[type[BaseModel], ...]:
     title = one.singular.capitalize()
     stored, ruled = KINDS[one.kind].model_fields, rules.RULES[one.kind].model_fields
     shown = {n: (_listed(f.annotation), f) for n, f in stored.items() if n not in one.hidden}
-    taken = {n: (_listed(f.annotation), f) for n, f in ruled.items() if n not in one.hidden}
+    withheld = {*one.hidden, *one.read_only}
+    taken = {n: (_listed(f.annotation), f) for n, f in ruled.items() if n not in withheld}
     for name in one.loose:
         of_any_kind = Field(description=f"{name.capitalize()} as in the answer")
         taken[name] = (list[dict[str, Any]], of_any_kind)
@@ -247,10 +272,12 @@ def router(one: Collection) -> Router:
         force: Annotated[bool, QueryParameter(name="force", default=False)],
         if_match: IfMatch = None,
     ) -> dict[str, Any]:
-        await find(context, caller, id)
+        row = await find(context, caller, id)
         await context.provisioner.delete(
             caller.account_id, kind, id, caller.id, version_from(if_match), force
         )
+        if key := row["body"].get(one.object_member):
+            await context.objects.delete(key)
         return {"ok": 1, "id": id}
 
     handlers: list[HTTPRouteHandler] = [list_rows, create_row, get_row, change_row, delete_row]

@@ -12,10 +12,12 @@ from events.base import AccountId
 from gateways.access import PREFIX_LENGTH, Principal, match_key
 from gateways.bus.client import Commander
 from gateways.dnc import Importer
+from gateways.media.objects import ObjectStore
 from gateways.problems import Unauthenticated
 from gateways.provisioning import Provisioner
 from gateways.security import Security
 from gateways.store.reader import Reader
+from gateways.store.secrets import Vault
 from projections import directory
 
 SCOPE = "scope"
@@ -31,6 +33,10 @@ class Context:
     provisioner: Provisioner
     security: Security
     importer: Importer
+    objects: ObjectStore
+    max_media: int
+    """Bytes of the largest upload of audio."""
+    vault: Vault
 
 
 @dataclass(frozen=True, slots=True)

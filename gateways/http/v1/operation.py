@@ -1,5 +1,6 @@
 """How an operation of /v1 describes itself: its scope and its errors are in the API document."""
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from litestar.openapi.datastructures import ResponseSpec
@@ -25,14 +26,20 @@ class Problem(BaseModel):
     )
 
 
-PROBLEMS = {
-    status: ResponseSpec(
-        Problem,
-        description=text,
-        media_type=problems.MEDIA_TYPE,
-        generate_examples=False,
-    )
-    for status, text in {
+def _problems(texts: Mapping[int, str]) -> dict[int, ResponseSpec]:
+    return {
+        status: ResponseSpec(
+            Problem,
+            description=text,
+            media_type=problems.MEDIA_TYPE,
+            generate_examples=False,
+        )
+        for status, text in texts.items()
+    }
+
+
+PROBLEMS = _problems(
+    {
         400: "A member is not valid; `errors` names it",
         401: "No credential, or one that is unknown, revoked or expired",
         403: "The credential lacks the scope",
@@ -40,17 +47,28 @@ PROBLEMS = {
         409: "Contradicts what exists",
         412: "The row has changed since it was read",
         503: "Try again in a moment",
-    }.items()
-}
+    }
+)
+_RARE = _problems(
+    {
+        413: "The body is larger than what is taken",
+        415: "That is not audio",
+        416: "The object has no such bytes",
+        429: "Asked too often; try again after `Retry-After` seconds",
+    }
+)
 
 
-def operation(id: str, summary: str, scope: str | None = None) -> dict[str, Any]:
-    """Arguments of a Litestar handler: name, summary, needed scope, error responses."""
+def operation(
+    id: str, summary: str, scope: str | None = None, more: Iterable[int] = ()
+) -> dict[str, Any]:
+    """Arguments of a Litestar handler: name, summary, needed scope, error responses, and those that
+    only this one has."""
     needs = f"Needs the scope `{scope}`." if scope else "Any API key may use it."
     return {
         "operation_id": id,
         "summary": summary,
         "description": f"{summary}. {needs}",
         "opt": {SCOPE: scope} if scope else {},
-        "responses": PROBLEMS,
+        "responses": {**PROBLEMS, **{status: _RARE[status] for status in more}},
     }

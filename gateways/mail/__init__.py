@@ -1,0 +1,1 @@
+"""Mail: what is owed stands in a projection; here it is written, sent, retried and booked."""

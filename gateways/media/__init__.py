@@ -1,0 +1,1 @@
+"""Media: the private object store, what is heard of it, and what comes in."""

@@ -1,0 +1,1 @@
+"""The simulated edge: its plan, and what it does to a running system."""

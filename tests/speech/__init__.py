@@ -1,0 +1,1 @@
+"""What is heard: voices, their sound, and when it is made."""
