@@ -128,11 +128,11 @@ def a_life(seed: int) -> list[Fact]:
             life.append(answered(call_id))
         if chance.random() < 0.3:
             life.append(_stepped(call_id))
-        if chance.random() < 0.5:
+        if number % 2:
             later = START + number * 1_000 + 500
             out = legs_held(call_id, later, Hold(Dimension.ACCOUNT_OUT, ACCOUNT))
             life.append(out.model_copy(update={"counts": (window,)}))
-            if chance.random() < 0.5:
+            if number % 4 == 1:
                 life.append(legs_held(call_id, later + 1_000))
         if chance.random() < 0.8:
             life += [ended(call_id), released(call_id)]
