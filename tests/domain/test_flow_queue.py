@@ -227,6 +227,15 @@ def test_the_outcome_of_one_call_releases_no_other_one() -> None:
     assert a
 
 
+def test_an_outcome_with_an_older_epoch_changes_nothing() -> None:
+    hotline = Hotline()
+    agent = hotline.agent("dana")
+    flow, _ = hotline.enter()
+    lease = hotline.center.offer(agent)
+    flow.step("no_answer", lease=lease.lease_id, epoch=str(lease.epoch - 1))
+    assert hotline.center.offer(agent) == lease
+
+
 # Talking
 
 

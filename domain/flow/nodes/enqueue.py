@@ -174,13 +174,16 @@ def _hold(node: Enqueue, queue: Queue, visit: Visit, place: Waiting, is_poll: bo
 
 
 def _meant(visit: Visit) -> list[Lease]:
-    """The reservations that an outcome of a dial is about: the one that it names, else all that
-    the engine knows of."""
-    leases = visit.center.desk.floor.leases
-    named = visit.answer.data.get("lease") if visit.answer else None
-    ids = (named,) if named else visit.frame.leases
-    found = [leases[id] for id in ids if id in leases]
-    return [lease for lease in found if lease.call_id == visit.context.call_id]
+    """The reservations that an outcome of a dial is about: the one that it names (`lease`, and
+    perhaps `epoch`), else all that the engine knows of."""
+    leases, data = visit.center.desk.floor.leases, visit.answer.data if visit.answer else {}
+    named, epoch = data.get("lease"), data.get("epoch")
+    found = [leases[id] for id in ((named,) if named else visit.frame.leases) if id in leases]
+    return [
+        lease
+        for lease in found
+        if lease.call_id == visit.context.call_id and epoch in (None, "", str(lease.epoch))
+    ]
 
 
 def _away(queue: Queue, outcome: str) -> Next:
