@@ -402,6 +402,17 @@ def test_a_digit_leads_out_of_the_queue() -> None:
     assert flow.variables["queue_option"] == "2"
 
 
+def test_a_digit_that_was_pressed_a_moment_before_the_agent_answered_does_nothing() -> None:
+    hotline = _with_option("hangup")
+    flow, _ = hotline.enter()
+    hotline.center.make_available("us_dana")
+    flow.step("poll")
+    hotline.center.answer("us_dana")
+    for pressed in ("digit:2", "digit:9"):
+        assert flow.step(pressed) == Noop(retry_ms=100)
+    assert hotline.center.state("us_dana") is State.IN_CALL
+
+
 @pytest.mark.parametrize("stays", [0, 1])
 def test_a_digit_tells_a_program(stays: int) -> None:
     hotline = _with_option("webhook", webhook_url="https://example.com/x", stay_in_queue=stays)

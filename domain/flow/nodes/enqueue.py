@@ -105,6 +105,8 @@ def _reported(node: Enqueue, queue: Queue, visit: Visit, outcome: str) -> Next:
         return _hung_up(queue, visit)
     if visit.frame.stage != in_queue.WAITING:
         return in_queue.go_on(node.queueId, queue, visit, outcome)
+    if digits is not None and call_id in desk.floor.talks:
+        return Stay()  # pressed a moment before the agent answered
     if digits is not None and call_id in desk.floor.callers:
         chosen = in_queue.chosen(node.queueId, queue, visit, digits)
         return chosen or Stay()
