@@ -27,9 +27,8 @@ from domain.acd.leases import Verdict
 from domain.directory import body_of
 from domain.errors import NotFound
 from domain.routing import Office
-from events.acd import AgentReserved, CallerLeft, CallerQueued, LeaseReleased
+from events.acd import CallerQueued
 from events.base import AccountId, CallId, Fact, Millis
-from events.call import ORDERS, FlowStepped
 from events.resources import SipUser
 
 SILENCE = Millis(90_000)
@@ -47,21 +46,6 @@ def floor_deadlines(account_id: AccountId, facts: Iterable[Fact]) -> list[Deadli
         if isinstance(fact, CallerQueued) and fact.callback is None
     ]
     return [Deadline(due, account_id, None, item) for due, item in dues]
-
-
-Moved = dict[AccountId, set[CallId]]
-"""The callers for whom something has changed that their engine should ask for."""
-
-
-def moved_by(facts: Iterable[Fact]) -> Moved:
-    found: Moved = {}
-    for fact in facts:
-        match fact:
-            case AgentReserved() | LeaseReleased() | CallerLeft():
-                found.setdefault(fact.account_id, set()).add(fact.call_id)
-            case FlowStepped() if fact.reported in ORDERS:
-                found.setdefault(fact.account_id, set()).add(fact.call_id)
-    return found
 
 
 def _outcome(command: Command, facts: Sequence[FloorFact], reply: dict[str, Any]) -> Outcome:
