@@ -17,21 +17,19 @@ from commands.message import (
 )
 from commands.store import Deadline
 from commands.world import World
-from domain.acd import agents, callers, deadlines, leases
+from domain.acd import agents, deadlines, leases
 from domain.acd import desk as desks
 from domain.acd import floor as floors
 from domain.acd.agents import Membership
-from domain.acd.callers import Connected, Place, Ringing, TurnedAway, Unknown, Waiting
 from domain.acd.desk import Desk
 from domain.acd.floor import Caller, FloorFact, Lease
 from domain.acd.leases import Verdict
 from domain.directory import body_of
-from domain.errors import Conflict, Fault, Invalid, NotFound
+from domain.errors import NotFound
 from domain.routing import Office
-from events.acd import AgentReserved, CallerLeft, CallerQueued, Departure, LeaseEnd, LeaseReleased
+from events.acd import CallerQueued
 from events.base import AccountId, CallId, Fact, Millis
-from events.call import ORDERS, FlowStepped
-from events.resources import Queue, SipUser
+from events.resources import SipUser
 
 SILENCE = Millis(90_000)
 """Milliseconds without a poll after which the engine of a waiting caller counts as gone: nobody
@@ -48,21 +46,6 @@ def floor_deadlines(account_id: AccountId, facts: Iterable[Fact]) -> list[Deadli
         if isinstance(fact, CallerQueued) and fact.callback is None
     ]
     return [Deadline(due, account_id, None, item) for due, item in dues]
-
-
-Moved = dict[AccountId, set[CallId]]
-"""The callers for whom something has changed that their engine should ask for."""
-
-
-def moved_by(facts: Iterable[Fact]) -> Moved:
-    found: Moved = {}
-    for fact in facts:
-        match fact:
-            case AgentReserved() | LeaseReleased() | CallerLeft():
-                found.setdefault(fact.account_id, set()).add(fact.call_id)
-            case FlowStepped() if fact.reported in ORDERS:
-                found.setdefault(fact.account_id, set()).add(fact.call_id)
-    return found
 
 
 def _outcome(command: Command, facts: Sequence[FloorFact], reply: dict[str, Any]) -> Outcome:
@@ -230,110 +213,6 @@ def _judged(command: Command, verdict: Verdict) -> Outcome:
     if verdict.call_id is not None:
         return _outcome(command, verdict.facts, {"ok": 1, "bridge": verdict.call_id})
     return _outcome(command, verdict.facts, {"ok": 0, "reason": verdict.reason})
-
-
-class ReleaseLease(Command):
-    """The agent's leg came to nothing."""
-
-    lease_id: Printable = Field(min_length=1)
-    epoch: int = Field(ge=0, le=2**62)
-    reason: LeaseEnd = LeaseEnd.NO_ANSWER
-
-
-def release_lease(command: ReleaseLease, world: World) -> Outcome:
-    facts = leases.release(
-        _office(command, world), command.lease_id, command.epoch, command.reason, world.now
-    )
-    return _outcome(command, facts, {"ok": int(bool(facts))})
-
-
-class HangUpAgent(Command):
-    """The agent has left the caller, who goes on in his flow."""
-
-    call_id: CallIdField
-
-
-def hang_up_agent(command: HangUpAgent, world: World) -> Outcome:
-    facts = leases.hang_up(_office(command, world), command.call_id, world.now)
-    return _outcome(command, facts, {"ok": int(bool(facts))})
-
-
-# Callers
-
-
-class JoinQueue(Command):
-    """A caller comes into a queue."""
-
-    call_id: CallIdField
-    queue_id: Printable = Field(min_length=1)
-    priority: int | None = Field(default=None, ge=0, le=1_000_000)
-    is_open: bool = True
-    """What the queue's business hours say."""
-
-
-def join_queue(command: JoinQueue, world: World) -> Outcome:
-    """Refuses a call that is unknown (NotFound) or over (Conflict)."""
-    office = _office(command, world)
-    (session,) = world.calls([command.call_id])
-    if session.account_id != command.account_id:
-        raise NotFound(f"no call {command.call_id}")
-    if session.outcome is not None:
-        raise Conflict(f"call {command.call_id} is over")
-    if body_of(office.directory, command.queue_id, Queue) is None:
-        fault = Fault("/queueId", f"no queue {command.queue_id}")
-        raise Invalid("there is no such queue", [fault])
-    place, facts = callers.join(
-        office,
-        command.call_id,
-        command.queue_id,
-        world.now,
-        is_open=command.is_open,
-        priority=command.priority,
-    )
-    return _outcome(command, facts, shown_place(place))
-
-
-class PollQueue(Command):
-    """Where does the caller stand?"""
-
-    call_id: CallIdField
-
-
-def poll_queue(command: PollQueue, world: World) -> Outcome:
-    world.hear_of(command.account_id, command.call_id)
-    place, facts = callers.poll(_office(command, world), command.call_id, world.now)
-    return _outcome(command, facts, shown_place(place))
-
-
-class LeaveQueue(Command):
-    """The caller waits no longer."""
-
-    call_id: CallIdField
-    departure: Departure = Departure.ROUTED
-
-
-def leave_queue(command: LeaveQueue, world: World) -> Outcome:
-    facts = callers.leave(_office(command, world), command.call_id, command.departure, world.now)
-    return _outcome(command, facts, {"ok": int(bool(facts))})
-
-
-def shown_place(place: Place) -> dict[str, Any]:
-    """`state` is waiting, ringing, connected, out (with an outcome) or unknown."""
-    match place:
-        case Waiting():
-            return {"state": "waiting", "position": place.position, "ewtSec": place.ewt_sec}
-        case Ringing():
-            rung = [
-                {"agentId": lease.agent_id, "expiresAt": lease.until, **_leased(lease)}
-                for lease in place.leases
-            ]
-            return {"state": "ringing", "leases": rung}
-        case Connected():
-            return {"state": "connected", "agentId": place.agent_id, "leaseId": place.lease_id}
-        case TurnedAway():
-            return {"state": "out", "outcome": place.outcome}
-        case Unknown():
-            return {"state": "unknown"}
 
 
 # Deadlines

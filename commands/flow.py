@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from commands.acd import floor_deadlines
-from commands.message import CallIdField, Command, Line, Outcome, Printable
+from commands.message import CallIdField, Command, Hold, Line, Outcome, Printable
 from commands.world import World
 from domain import voicemail
 from domain.call import CallSession
@@ -15,7 +15,7 @@ from domain.flow.node import Answer, Context
 from domain.flow.session import Told
 from domain.routing import Office
 from events.base import Millis
-from events.flow import FlowCommand, Originate
+from events.flow import FlowCommand, Noop, Originate
 
 
 def _text(value: Any) -> Any:
@@ -48,6 +48,8 @@ class StepFlow(Command):
     data: Texts = Field(default={})
     seq: int | None = Field(default=None, ge=0, le=1_000_000)
     """Number of the command that the outcome is of."""
+    hold_ms: int = Field(default=0, ge=0, le=10_000)
+    """How long the answer to a poll may wait for something new."""
 
 
 def start_flow(command: StartFlow, world: World) -> Outcome:
@@ -62,7 +64,11 @@ def step_flow(command: StepFlow, world: World) -> Outcome:
     answer = Answer(command.outcome, command.data)
     told = session.step(call, context_of(command, call, world), answer, command.seq)
     world.hear_of(command.account_id, command.call_id)
-    return _outcome(command, told)
+    outcome = _outcome(command, told)
+    if outcome.facts or not command.hold_ms or not isinstance(told.command, Noop):
+        return outcome
+    until = min(world.now + command.hold_ms, told.look_at or 2**62)
+    return outcome._replace(hold=Hold(command.call_id, Millis(until)))
 
 
 def context_of(command: Command, call: CallSession, world: World) -> Context:
@@ -97,8 +103,6 @@ def _office(command: Command, world: World) -> Office:
 
 def _outcome(command: StartFlow | StepFlow, told: Told) -> Outcome:
     reply = {"callId": command.call_id, "seq": told.seq, **wired(told.command)}
-    if told.look_at is not None:
-        reply["lookAt"] = told.look_at  # for the gateway, which takes it out
     wake = floor_deadlines(command.account_id, told.floor)
     return Outcome(told.all_facts, reply, wake)
 

@@ -20,9 +20,10 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from commands.acd import MeetDeadlines, Moved, moved_by
+from commands.acd import MeetDeadlines
 from commands.call import GiveUpIdleCall
 from commands.catalogue import CATALOGUE, DEADLINES
+from commands.held import Held, Poll
 from commands.message import Command, Handler, Outcome
 from commands.partitions import partition_of
 from commands.presence import ExpireContacts
@@ -66,6 +67,8 @@ class Pending:
     handler: Handler[Command]
     reply: Reply
     partition: int
+    held: "Poll[Pending] | None" = None
+    """While, or after, its answer was held back."""
 
 
 @dataclass(slots=True)
@@ -104,9 +107,7 @@ class Loop:
         on_fenced: Callable[[Iterable[int]], None],
         on_store_down: Callable[[], None],
         observe: Callable[[int, float], None] = lambda size, seconds: None,
-        on_moved: Callable[[Moved], Awaitable[None]] | None = None,
     ) -> None:
-        """`on_moved` is told, after the replies, of the callers for whom something has changed."""
 
         self._store = store
         self._world = world
@@ -114,11 +115,12 @@ class Loop:
         self._on_fenced = on_fenced
         self._on_store_down = on_store_down
         self._observe = observe
-        self._on_moved = on_moved
         self._queue: list[Pending] = []
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._timers = Timers()
+        self._held: Held[Pending] = Held()
+        self._letting_go: set[asyncio.Task[None]] = set()
         self._replies: Bounded[str, bytes] = Bounded(REMEMBERED_REPLIES)
         self._epochs: dict[int, int] = {}
         self._claimed_sec: dict[int, int] = {}
@@ -140,6 +142,11 @@ class Loop:
             self._epochs.pop(partition, None)
         self._world.clear()
         self._replies.clear()
+        gone = Unavailable("the account has moved to another worker")
+        for poll in self._held.clear():
+            task = asyncio.create_task(self._refuse([poll.pending], gone))
+            self._letting_go.add(task)
+            task.add_done_callback(self._letting_go.discard)
 
     @property
     def owned(self) -> list[int]:
@@ -198,13 +205,16 @@ class Loop:
             return
         self._arrived.clear()
         self._idle.set()
-        due = self._timers.next_due()
+        dues = (self._timers.next_due(), self._held.next_due())
+        due = min((due for due in dues if due is not None), default=None)
         timeout = None if due is None else max(0.0, (due - self._clock()) / 1000)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._arrived.wait(), timeout)
         self._idle.clear()
 
     async def _take_due(self) -> None:
+        for poll in self._held.due(self._clock()):
+            await poll.pending.reply(_wrapped(poll.body, self.position))
         for due in self._timers.due(self._clock()):
             if due.item is not None:
                 command: Command = MeetDeadlines(account_id=due.account_id, item=due.item)
@@ -220,7 +230,7 @@ class Loop:
 
     async def _process(self, batch: list[Pending], attempts: int = ATTEMPTS) -> None:
         await self._load_accounts(batch)
-        decided = [await self._decide(pending) for pending in batch]
+        decided, batch = await self._decide_all(batch)
         facts = [numbered for one in decided for numbered in one.facts]
         if facts:
             try:
@@ -228,23 +238,49 @@ class Loop:
                 self.position = await asyncio.to_thread(self._store.append, append)
             except (VersionConflict, BadFact) as conflict:
                 self._world.forget(facts)
+                self._take_back(batch)
                 await self._again(batch, conflict, attempts - 1)
                 return
             except Fenced as fenced:
+                self._take_back(batch)
                 self.disown(fenced.partitions)
                 self._on_fenced(fenced.partitions)
                 await self._refuse(batch, Unavailable("the account has moved to another worker"))
                 return
             except StoreDown:
+                self._take_back(batch)
                 self._world.clear()
                 self._on_store_down()
                 await self._refuse(batch, Unavailable("the event store does not answer"))
                 return
         await self._give(decided)
         if facts:
-            if self._on_moved and (moved := moved_by(numbered.fact for numbered in facts)):
-                await self._on_moved(moved)
             await self._save_snapshots(decided)
+
+    async def _decide_all(self, batch: list[Pending]) -> tuple[list[Decided], list[Pending]]:
+        """In order; then the polls that this has woken. Also all commands that it was about."""
+        decided: list[Decided] = []
+        ahead, taken = list(batch), list[Pending]()
+        while ahead:
+            pending = ahead.pop(0)
+            taken.append(pending)
+            one = await self._decide(pending)
+            if one.outcome is None or (hold := one.outcome.hold) is None:
+                decided.append(one)
+                woken = self._held.woken_by(numbered.fact for numbered in one.facts)
+                ahead += [poll.pending for poll in woken]
+                continue
+            until = min(hold.until, pending.held.until) if pending.held else hold.until
+            key = (pending.command.account_id, hold.call_id)
+            pending.held = Poll(key, until, pending, one.body)
+            self._held.put(pending.held)
+        return decided, taken
+
+    def _take_back(self, batch: Iterable[Pending]) -> None:
+        """Whatever these were told, or wait for, has not become true."""
+        for pending in batch:
+            if pending.held is not None:
+                self._held.drop(pending.held)
 
     async def _again(self, batch: list[Pending], reason: Exception, attempts: int) -> None:
         """Nothing of the batch was written: decide its commands again, each by itself."""

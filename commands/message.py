@@ -71,6 +71,13 @@ class Command(BaseModel):
     decision itself does not recognise a repetition."""
 
 
+class Hold(NamedTuple):
+    """The answer may wait until something changes for this call."""
+
+    call_id: CallId
+    until: Millis
+
+
 class Outcome(NamedTuple):
     """What a handler returns: the facts to append, and the reply once they are durable."""
 
@@ -78,6 +85,8 @@ class Outcome(NamedTuple):
     reply: dict[str, Any]
     wake: Sequence[Deadline] = ()
     """When to look again, should nothing else happen."""
+    hold: Hold | None = None
+    """Of a command that has changed nothing; None: it is answered at once."""
 
 
 C = TypeVar("C", bound=Command)

@@ -17,7 +17,9 @@ GRAIN = 1_000
 
 class Timers:
     def __init__(self) -> None:
-        self._heap: list[Deadline] = []
+        self._heap: list[tuple[Millis, int, Deadline]] = []
+        """With a number: deadlines of one moment have no order of their own."""
+        self._count = 0
         self._known: set[Deadline] = set()
 
     def add(self, deadlines: Iterable[Deadline]) -> None:
@@ -27,17 +29,18 @@ class Timers:
                 deadline = deadline._replace(due=Millis(coarse))
             if deadline not in self._known:
                 self._known.add(deadline)
-                heappush(self._heap, deadline)
+                self._count += 1
+                heappush(self._heap, (deadline.due, self._count, deadline))
 
     def due(self, now: Millis) -> Iterator[Deadline]:
         """Take out what is due at `now`."""
-        while self._heap and self._heap[0].due <= now:
-            deadline = heappop(self._heap)
+        while self._heap and self._heap[0][0] <= now:
+            _, _, deadline = heappop(self._heap)
             self._known.discard(deadline)
             yield deadline
 
     def next_due(self) -> Millis | None:
-        return self._heap[0].due if self._heap else None
+        return self._heap[0][0] if self._heap else None
 
     def clear(self) -> None:
         self._heap.clear()

@@ -40,7 +40,6 @@ from gateways.bus.relay import Relay
 from gateways.bus.worker import Worker
 from gateways.carriers import CarrierHooks
 from gateways.dnc import Importer
-from gateways.edge.attention import Attention, tell_moved
 from gateways.edge.callbacks import Callbacks
 from gateways.edge.control import EdgeControl
 from gateways.edge.requests import FlowRequests
@@ -182,7 +181,6 @@ async def worker(settings: Settings, servers: Servers, slot: int) -> None:
             on_fenced=lambda partitions: served.lost(partitions),
             on_store_down=lambda: served.store_down(),
             observe=lambda size, seconds: _observe_batch(loop, size, seconds),
-            on_moved=lambda moved: tell_moved(client, moved),
         )
         served = Worker(client, leases, store, loop)
         await served.run(stop_on_signal())
@@ -213,22 +211,19 @@ async def edge(settings: Settings, servers: Servers) -> None:
         voice = await stack.enter_async_context(speaking(settings))
         rendering = await stack.enter_async_context(Rendering(voice, media))
         allowed = networks(settings.webhook_allow_cidrs)
-        attention = Attention(client)
-        await attention.start()
         control = EdgeControl(
             commander,
             locator,
             Steering(reader),
             await stack.enter_async_context(FlowRequests(allowed, opened)),
             rendering,
-            attention,
             callbacks,
             made_secret(settings, "nonce_secret"),
             Opened(opened),
         )
         following = asyncio.create_task(locator.follow())
         consuming = asyncio.create_task(EdgeBus(client, control, security).run())
-        closing = asyncio.create_task(attention.close_at(stop))
+        closing = asyncio.create_task(control.close_at(stop))
         await stack.enter_async_context(background(stop, following, consuming, closing))
         plane = ControlPlane(
             edge=control,

@@ -16,6 +16,7 @@ from deploy.bench.report import Report, median, percentile, spread
 from domain import directory, presence
 from domain.acd import agents, callers, leases
 from domain.acd.agents import Membership
+from domain.acd.desk import at_desk
 from domain.capacity import Capacity
 from domain.directory import Directory
 from domain.presence import Presence
@@ -167,7 +168,9 @@ class Floor:
     def come(self, call_id: CallId, caller: Caller) -> None:
         self.now, self.talk[call_id] = Millis(caller.at), caller.talk
         began = time.perf_counter()
-        _, facts = callers.join(self.office, call_id, QUEUE, self.now)
+        desk = at_desk(self.office, self.now)
+        callers.enter(desk, call_id, QUEUE)
+        facts = desk.facts
         self._decided(began, facts)
 
     def work_until(self, until: float) -> None:

@@ -10,23 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from commands.acd import (
-    AgentEvent,
-    ConfirmLease,
-    ControlAgent,
-    JoinQueue,
-    PollQueue,
-    confirm_lease,
-    control_agent,
-    join_queue,
-    poll_queue,
-)
+from commands.acd import AgentEvent, ConfirmLease, ControlAgent, confirm_lease, control_agent
 from commands.call import ReportDialog, report_dialog
+from commands.flow import StartFlow, StepFlow, start_flow, step_flow
 from commands.message import Command, Outcome
 from commands.store import History, Snapshot
 from commands.world import Options, World
 from deploy.bench.report import Report, median, percentile, spread
 from domain.directory import Directory
+from domain.flow.node import POLL
 from domain.routing import Platform
 from events.acd import (
     AgentJoinedQueue,
@@ -147,9 +139,10 @@ class Floor:
         a conversation ends, and the next caller is answered."""
         world = self.world
         world.now = Millis(world.now + 1_000)
-        joined = JoinQueue(account_id=ACCOUNT, call_id=self._routed(), queue_id=QUEUE)
-        yield self._timed(join_queue, joined)
-        yield self._timed(poll_queue, PollQueue(account_id=ACCOUNT, call_id=joined.call_id))
+        joined = StartFlow(account_id=ACCOUNT, call_id=self._routed(), flow_id=f"queue:{QUEUE}")
+        yield self._timed(start_flow, joined)
+        poll = StepFlow(account_id=ACCOUNT, call_id=joined.call_id, outcome=POLL)
+        yield self._timed(step_flow, poll)
         user = f"us_{self.calls % self.size}"
         for event in (AgentEvent.PAUSE, AgentEvent.UNPAUSE):
             command = ControlAgent(account_id=ACCOUNT, user_id=user, event=event)

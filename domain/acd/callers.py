@@ -118,32 +118,6 @@ def ewt_of_next(desk: Desk, queue_id: str) -> int:
 # Decisions
 
 
-def join(
-    office: Office,
-    call_id: CallId,
-    queue_id: str,
-    now: Millis,
-    *,
-    is_open: bool = True,
-    priority: int | None = None,
-) -> tuple[Place, list[FloorFact]]:
-    desk = at_desk(office, now)
-    place = enter(desk, call_id, queue_id, is_open=is_open, priority=priority)
-    return place, desk.facts
-
-
-def poll(office: Office, call_id: CallId, now: Millis) -> tuple[Place, list[FloorFact]]:
-    desk = at_desk(office, now)
-    place = look(desk, call_id)
-    return place, desk.facts
-
-
-def leave(office: Office, call_id: CallId, departure: Departure, now: Millis) -> list[FloorFact]:
-    desk = at_desk(office, now)
-    step_out(desk, call_id, departure)
-    return desk.facts
-
-
 def enter(
     desk: Desk,
     call_id: CallId,

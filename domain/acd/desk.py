@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from domain.acd import floor as floors
 from domain.acd import line, strategies
 from domain.acd.evolution import evolve
-from domain.acd.floor import Agent, Caller, Floor, FloorFact, Lease, State, Status, Turn
+from domain.acd.floor import Agent, Caller, Floor, FloorFact, Lease, Status, Turn
 from domain.acd.strategies import RING_ALL, RING_PROGRESSIVELY, Candidate, Pick
 from domain.directory import Directory, assignment_of, body_of
 from domain.routing import Office
@@ -72,18 +72,6 @@ def queue_of(desk: Desk, queue_id: str) -> Queue:
 def is_agent(directory: Directory, agent_id: str) -> bool:
     user = body_of(directory, agent_id, SipUser)
     return user is not None and bool(user.is_agent) and user.status == "active"
-
-
-def is_offerable(desk: Desk, agent_id: str, agent: Agent) -> bool:
-    """Whether somebody could be offered to the agent now; decided in the reservation."""
-    return (
-        agent.status is Status.AVAILABLE
-        and agent.state is State.WAITING
-        and agent.deferred is None
-        and not agent.external
-        and floors.is_reachable(desk.floor, agent_id)
-        and is_agent(desk.directory, agent_id)
-    )
 
 
 def place_in(desk: Desk, agent_id: str, agent: Agent, queue_id: str) -> tuple[int, int] | None:

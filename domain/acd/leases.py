@@ -53,30 +53,11 @@ def claim(office: Office, agent_id: str, call_id: CallId, now: Millis) -> Verdic
     return Verdict(None, "unknown", [])
 
 
-def release(
-    office: Office, lease_id: str, epoch: int, reason: LeaseEnd, now: Millis
-) -> list[FloorFact]:
-    """The agent did not take the caller, who keeps his place and is given to the next one."""
-    desk = at_desk(office, now)
-    lease = desk.floor.leases.get(lease_id)
-    if lease is not None and lease.epoch == epoch:
-        give_back(desk, [lease], reason)
-    return desk.facts
-
-
 def give_back(desk: Desk, ended: Iterable[Lease], reason: LeaseEnd) -> None:
     """These reservations came to nothing."""
     for lease in ended:
         desks.let_go(desk, lease, reason)
     dispatch(desk)
-
-
-def hang_up(office: Office, call_id: CallId, now: Millis) -> list[FloorFact]:
-    """The agent has left the caller, who goes on in his flow."""
-    desk = at_desk(office, now)
-    end_conversation(desk, call_id)
-    dispatch(desk)
-    return desk.facts
 
 
 def end_conversation(desk: Desk, call_id: CallId) -> None:

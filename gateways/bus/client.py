@@ -69,13 +69,14 @@ class Commander:
         for waiting in self._waiting.values():
             waiting.reply.cancel()
 
-    async def ask(self, command: Command) -> Reply:
+    async def ask(self, command: Command, timeout: float = TIMEOUT) -> Reply:
+        """`timeout`: seconds, for a command whose answer its owner may hold back."""
         if not self._client.is_connected:
             raise Unavailable("the bus is away")
         subject = f"cmd.{partition_of(command.account_id)}.{NAMES[type(command)]}"
         payload = command.__pydantic_serializer__.to_json(command, by_alias=True, exclude_none=True)
         deadline = asyncio.get_running_loop().time() + self._patience
-        while not (data := await self._request(subject, payload)):
+        while not (data := await self._request(subject, payload, timeout)):
             if asyncio.get_running_loop().time() >= deadline:
                 raise Unavailable("no worker serves this account at the moment")
             await asyncio.sleep(PAUSE)
@@ -84,11 +85,11 @@ class Commander:
             raise refusal_from(reply["error"])
         return Reply(reply["ok"], reply["position"])
 
-    async def _request(self, subject: str, payload: bytes) -> bytes:
+    async def _request(self, subject: str, payload: bytes, timeout: float) -> bytes:
         """The reply; empty when nobody listens."""
         loop = asyncio.get_running_loop()
         number = str(next(self._numbers))
-        waiting = self._waiting[number] = Waiting(loop.create_future(), loop.time() + TIMEOUT)
+        waiting = self._waiting[number] = Waiting(loop.create_future(), loop.time() + timeout)
         try:
             await self._client.publish(subject, payload, reply=f"{self._inbox}.{number}")
             return await waiting.reply
@@ -116,9 +117,7 @@ class Commander:
             await asyncio.sleep(0.25)
             now = loop.time()
             for waiting in self._waiting.values():
-                if waiting.deadline > now:
-                    break  # in the order of their deadlines
-                if not waiting.reply.done():
+                if waiting.deadline <= now and not waiting.reply.done():
                     waiting.reply.set_exception(Unavailable("the worker gave no reply"))
 
     def tell(self, command: Command) -> None:

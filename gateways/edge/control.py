@@ -31,12 +31,11 @@ from commands.transfer import (
     Transferring,
 )
 from domain import detection, digest
-from domain.errors import Fault, Forbidden, Gone, Invalid, NotFound, Refusal
+from domain.errors import Fault, Forbidden, Gone, Invalid, NotFound, Refusal, Unavailable
 from domain.flow.node import POLL, POLL_MS
 from domain.rules import faults_of
 from events.base import PLATFORM, AccountId, Millis
-from gateways.bus.client import Commander
-from gateways.edge.attention import Attention
+from gateways.bus.client import TIMEOUT, Commander
 from gateways.edge.callbacks import Callbacks
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
@@ -55,8 +54,10 @@ NO_CALL = 481
 """Call/Transaction Does Not Exist."""
 LOOK_FOR_OPS = 0.5
 """Seconds between two looks for what a node that polls has to do."""
-LOOK_AGAIN = 5.0
-"""Seconds after which a waiting poll asks the owner again even if it has heard nothing."""
+HOLD = 4.0
+"""Seconds for which an owner holds a poll back; then it is asked again, perhaps another one."""
+LEAST = 0.2
+"""Seconds between two such questions at least."""
 TRANSFERS: dict[str, type[Transferring]] = {
     "": TransferCall,
     "complete": CompleteTransfer,
@@ -94,7 +95,6 @@ class EdgeControl:
         steering: Steering,
         requests: FlowRequests,
         rendering: Rendering,
-        attention: Attention,
         callbacks: Callbacks,
         nonce_secret: str,
         secrets: Opened,
@@ -104,10 +104,15 @@ class EdgeControl:
         self._steering = steering
         self._requests = requests
         self._rendering = rendering
-        self._attention = attention
+        self._is_closing = False
         self._callbacks = callbacks
         self._nonce_secret = nonce_secret
         self._secrets = secrets
+
+    async def close_at(self, stop: asyncio.Event) -> None:
+        """Let everybody go whose poll waits, when the service is about to stop."""
+        await stop.wait()
+        self._is_closing = True
 
     # POST /auth, /auth/challenge
 
@@ -234,7 +239,7 @@ class EdgeControl:
         clock = asyncio.get_running_loop().time
         until = clock() + read(Patience, body).wait_ms / 1000
         while not (found := await self._callbacks.due_at(node_id)) and clock() < until:
-            if self._attention.is_closing:
+            if self._is_closing:
                 break
             await asyncio.sleep(min(LOOK_FOR_OPS, max(0.0, until - clock())))
         return {"command": "noop", "retryMs": POLL_MS, "ops": found}
@@ -246,23 +251,28 @@ class EdgeControl:
     async def _told(
         self, account_id: AccountId, command: StartFlow | StepFlow, patience: float
     ) -> dict[str, Any]:
-        """The owner's answer. A poll that finds nothing new is held back until there is something
-        (`patience` in seconds)."""
-        asked, clock = _addressed(command, account_id), asyncio.get_running_loop().time
+        """The owner's answer. The owner holds a poll back that finds nothing new until there is
+        something; `patience`: for how many seconds in all."""
+        if not isinstance(command, StepFlow) or command.outcome != POLL:
+            return (await self._commander.ask(_addressed(command, account_id))).body
+        clock = asyncio.get_running_loop().time
         until = clock() + patience
-        with self._attention.to(command.call_id) as moved:
-            while True:
-                moved.clear()
-                told = (await self._commander.ask(asked)).body
-                look_at = told.pop("lookAt", None)
-                left = until - clock()
-                if told["command"] != "noop" or left <= 0 or self._attention.is_closing:
+        while True:
+            left = max(0.0, min(until - clock(), HOLD))
+            update = {"account_id": account_id, "hold_ms": int(left * 1000)}
+            asked_at = clock()
+            try:
+                asked = command.model_copy(update=update)
+                told = (await self._commander.ask(asked, TIMEOUT + left)).body
+                if told["command"] != "noop":
                     return told
-                left = min(left, LOOK_AGAIN)
-                if look_at is not None:
-                    left = min(left, max(0.0, look_at / 1000 - time.time()))
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(moved.wait(), left)
+            except Unavailable:
+                if clock() >= until or self._is_closing:
+                    raise
+                told = None
+            if told is not None and (clock() >= until or self._is_closing):
+                return told
+            await asyncio.sleep(max(0.0, asked_at + LEAST - clock()))
 
     # POST /transfer, /transfer/complete, /transfer/cancel, /transfer/3way
 

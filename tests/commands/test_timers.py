@@ -81,7 +81,16 @@ def test_cleared_timers_have_nothing_and_take_everything_again() -> None:
     assert timers.next_due() == 500
 
 
-_DEADLINES = st.lists(st.builds(_call, st.integers(0, 5_000), st.sampled_from("abc")), max_size=20)
+def _due(deadline: Deadline) -> Millis:
+    return deadline.due
+
+
+_DUES = st.integers(0, 50).map(lambda number: Millis(100 * number))
+_DEADLINES = st.lists(
+    st.builds(_call, _DUES, st.sampled_from("abc"))
+    | st.builds(Deadline, _DUES, st.just(ACCOUNT), st.none(), st.sampled_from(["", "lease:1"])),
+    max_size=20,
+)
 
 
 @property_of(examples=40)
@@ -89,7 +98,7 @@ _DEADLINES = st.lists(st.builds(_call, st.integers(0, 5_000), st.sampled_from("a
 def test_every_deadline_comes_once_in_order_and_at_the_first_look_after_it(
     deadlines: list[Deadline], looks: list[int]
 ) -> None:
-    timers, left = _timers(*deadlines), sorted(set(deadlines))
+    timers, left = _timers(*deadlines), sorted(dict.fromkeys(deadlines), key=_due)
     for now in [*sorted(looks), 10_000]:
         due = list(timers.due(Millis(now)))
         assert due == [deadline for deadline in left if deadline.due <= now]

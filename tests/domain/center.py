@@ -173,17 +173,21 @@ class Center:
 
     def call(self, call_id: str, queue_id: str = "q_1", **more: Any) -> Place:
         """A caller comes into the queue."""
-        place, facts = callers.join(self.office, CallId(call_id), queue_id, self.now, **more)
-        self.apply(facts)
+        desk = at_desk(self.office, self.now)
+        place = callers.enter(desk, CallId(call_id), queue_id, **more)
+        self.apply(desk.facts)
         return place
 
     def poll(self, call_id: str) -> Place:
-        place, facts = callers.poll(self.office, CallId(call_id), self.now)
-        self.apply(facts)
+        desk = at_desk(self.office, self.now)
+        place = callers.look(desk, CallId(call_id))
+        self.apply(desk.facts)
         return place
 
     def leave(self, call_id: str, departure: Departure) -> Sequence[Fact]:
-        return self.apply(callers.leave(self.office, CallId(call_id), departure, self.now))
+        desk = at_desk(self.office, self.now)
+        callers.step_out(desk, CallId(call_id), departure)
+        return self.apply(desk.facts)
 
     def call_back(self, call_id: str, queue_id: str = "q_1") -> Sequence[Fact]:
         """The caller wants to be called back."""
@@ -211,16 +215,19 @@ class Center:
         return lease
 
     def release(self, lease: Lease, reason: LeaseEnd = LeaseEnd.NO_ANSWER) -> Sequence[Fact]:
-        return self.apply(
-            leases.release(self.office, lease.lease_id, lease.epoch, reason, self.now)
-        )
+        desk = at_desk(self.office, self.now)
+        live = desk.floor.leases.get(lease.lease_id)
+        leases.give_back(desk, [live] if live else [], reason)
+        return self.apply(desk.facts)
 
     def miss(self, agent: str, reason: LeaseEnd = LeaseEnd.NO_ANSWER) -> Sequence[Fact]:
         return self.release(self.offer(agent), reason)
 
     def hang_up(self, call_id: str) -> Sequence[Fact]:
         """The agent leaves the caller, who goes on in his flow."""
-        return self.apply(leases.hang_up(self.office, CallId(call_id), self.now))
+        desk = at_desk(self.office, self.now)
+        callers.go_away(desk, CallId(call_id))
+        return self.apply(desk.facts)
 
 
 def a_shift(chance: Random, now: Millis = NOW, prefix: str = "", calls: int = 30) -> list[Fact]:

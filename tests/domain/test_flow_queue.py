@@ -227,6 +227,15 @@ def test_the_outcome_of_one_call_releases_no_other_one() -> None:
     assert a
 
 
+def test_an_outcome_with_an_older_epoch_changes_nothing() -> None:
+    hotline = Hotline()
+    agent = hotline.agent("dana")
+    flow, _ = hotline.enter()
+    lease = hotline.center.offer(agent)
+    flow.step("no_answer", lease=lease.lease_id, epoch=str(lease.epoch - 1))
+    assert hotline.center.offer(agent) == lease
+
+
 # Talking
 
 
@@ -391,6 +400,17 @@ def test_a_digit_leads_out_of_the_queue() -> None:
     assert isinstance(flow.step("digit:2"), Play)
     assert next(iter(hotline.center.floor.departed.values())).departure is Departure.ROUTED
     assert flow.variables["queue_option"] == "2"
+
+
+def test_a_digit_that_was_pressed_a_moment_before_the_agent_answered_does_nothing() -> None:
+    hotline = _with_option("hangup")
+    flow, _ = hotline.enter()
+    hotline.center.make_available("us_dana")
+    flow.step("poll")
+    hotline.center.answer("us_dana")
+    for pressed in ("digit:2", "digit:9"):
+        assert flow.step(pressed) == Noop(retry_ms=100)
+    assert hotline.center.state("us_dana") is State.IN_CALL
 
 
 @pytest.mark.parametrize("stays", [0, 1])

@@ -4,9 +4,6 @@ from typing import Any
 
 import pytest
 
-from commands.acd import JoinQueue, LeaveQueue, PollQueue, ReleaseLease
-from commands.message import Command
-from deploy.cli.session import Session
 from gateways.ids import new_id
 from tests.support.sink import sink
 from tests.support.system import System, acme, eventually, new_call_id
@@ -69,16 +66,17 @@ class Shop:
         call_id = new_call_id()
         self.system.route(call_id, self.document["numbers"][0]["e164"])
         self.system.report(call_id, "answered")
-        self.ask(JoinQueue, callId=call_id, queueId=self.queue)
+        self.flow(call_id, flowId=f"queue:{self.queue}")
         return call_id
 
-    def ask(self, kind: type[Command], **members: Any) -> Any:
-        command = kind.model_validate({"accountId": self.account_id, **members})
+    def flow(self, call_id: str, **body: Any) -> Any:
+        """What the engine of a call is told."""
+        answer = self.system.edge.post("/flow", json={"callId": call_id, **body})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
 
-        async def work(session: Session) -> Any:
-            return (await session.commander.ask(command)).body
-
-        return self.system.with_session(work)
+    def poll(self, call_id: str) -> str:
+        return str(self.flow(call_id, outcome="poll", waitMs=0)["command"])
 
     def confirm(self, agent: Any, epoch: int | None = None) -> tuple[int, Any]:
         wanted = agent["epoch"] if epoch is None else epoch
@@ -146,7 +144,6 @@ def test_a_caller_is_reserved_confirmed_and_set_free(shop: Shop) -> None:
     call_id = shop.call()
     ringing = shop.look("1001")
     assert (ringing["state"], ringing["callId"]) == ("offering", call_id)
-    assert shop.ask(PollQueue, callId=call_id)["state"] == "ringing"
     assert shop.confirm(ringing, epoch=ringing["epoch"] + 1) == (
         409,
         {"ok": 0, "reason": "stale_epoch"},
@@ -199,8 +196,7 @@ def test_a_wait_and_a_wrap_up_end_by_themselves(system: System) -> None:
     call_id = shop.call()
     shop.confirm(shop.look("1001"))
     waiting = shop.call()
-    eventually(lambda: shop.ask(PollQueue, callId=waiting)["state"] == "out", 4)
-    assert shop.ask(PollQueue, callId=waiting)["outcome"] == "timeout"
+    eventually(lambda: shop.poll(waiting) == "play", 4)
     shop.system.report(call_id, "end")
     eventually(lambda: shop.look("1001")["bucket"] == "ready", 4)
 
@@ -222,9 +218,9 @@ def test_an_agent_in_a_call_of_his_own_is_not_offered(shop: Shop) -> None:
     shop.system.report(own, "start")
     assert shop.look("1001")["bucket"] == "extcall"
     call_id = shop.call()
-    assert shop.ask(PollQueue, callId=call_id)["state"] == "waiting"
+    assert shop.poll(call_id) == "noop"
     shop.system.report(own, "end")
-    assert shop.ask(PollQueue, callId=call_id)["state"] == "ringing"
+    assert shop.poll(call_id) == "dial"
 
 
 def test_a_phone_that_comes_back_gets_the_caller_who_waits(shop: Shop) -> None:
@@ -291,12 +287,12 @@ def test_the_caller_keeps_his_place_when_the_agent_rejects(shop: Shop) -> None:
     shop.ready()
     call_id = shop.call()
     ringing = shop.look("1001")
-    members = {"leaseId": ringing["leaseId"], "epoch": ringing["epoch"], "reason": "rejected"}
-    assert shop.ask(ReleaseLease, **members) == {"ok": 1}
-    assert shop.ask(ReleaseLease, **members) == {"ok": 0}
+    data = {"lease": ringing["leaseId"]}
+    assert shop.flow(call_id, outcome="rejected", data=data, seq=1)["command"] == "dial"
+    assert shop.flow(call_id, outcome="rejected", data=data, seq=1)["seq"] == 2, "once"
     again = shop.look("1001")
     assert (again["callId"], again["epoch"] > ringing["epoch"]) == (call_id, True)
-    assert shop.ask(LeaveQueue, callId=call_id) == {"ok": 1}
+    assert shop.flow(call_id, outcome="hangup")["command"] == "hangup"
     assert shop.look("1001")["state"] == "waiting"
 
 

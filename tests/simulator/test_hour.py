@@ -1,6 +1,7 @@
 """An hour of a contact center in some seconds, and whether the system's books are right then."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,17 @@ from deploy.simulator import account
 from deploy.simulator.office import office_of
 from deploy.simulator.plan import Habits, Plan
 from deploy.simulator.wire import CALM, Chaos
-from tests.support.system import System
+from tests.support.system import System, running
 
 HOUR, SPEED = 3_600.0, 400.0
 HABITS = Habits(rate=0.06, presses=0, patience_sec=200, talk_sec=40, arrive_sec=1)
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[System]:
+    """One of its own: an hour leaves so many facts that others would look through them for long."""
+    with running() as system:
+        yield system
 
 
 def _hour(system: System, chaos: Chaos, seconds: float) -> dict[str, Any]:

@@ -113,7 +113,8 @@ class Ledger:
     def write(self, fact: Fact) -> None:
         match fact:
             case CallerQueued():
-                visit = self.open[fact.call_id, fact.queue_id, fact.at] = Visit(fact.at)
+                came = fact.at if fact.since is None else fact.since
+                visit = self.open[fact.call_id, fact.queue_id, came] = Visit(came)
                 self.visits.append((fact.queue_id, visit))
             case CallerLeft():
                 self.open[fact.call_id, fact.queue_id, fact.queued_at].end = fact.departure.value

@@ -244,12 +244,12 @@ def _mailbox(chance: random.Random) -> list[Fact]:
         call_id = CallId(f"vm-{chance.randrange(6)}")
         recorded = Recorded(call_id, "1415", f"a/vm/{call_id}.wav", number, chance.randrange(3))
         with suppress(NotFound):
-            match chance.randrange(3):
-                case 0:
+            match chance.randrange(5):
+                case 0 | 1 | 2:
                     decided = voicemail.leave(
                         state, owner, f"vmm_{number}", recorded, "a@b.example", at
                     )
-                case 1:
+                case 3:
                     decided = voicemail.mark(state, owner, id, chance.random() < 0.5, at)
                 case _:
                     decided = voicemail.delete(state, owner, id, at)

@@ -105,6 +105,8 @@ def _reported(node: Enqueue, queue: Queue, visit: Visit, outcome: str) -> Next:
         return _hung_up(queue, visit)
     if visit.frame.stage != in_queue.WAITING:
         return in_queue.go_on(node.queueId, queue, visit, outcome)
+    if digits is not None and call_id in desk.floor.talks:
+        return Stay()  # pressed a moment before the agent answered
     if digits is not None and call_id in desk.floor.callers:
         chosen = in_queue.chosen(node.queueId, queue, visit, digits)
         return chosen or Stay()
@@ -174,13 +176,16 @@ def _hold(node: Enqueue, queue: Queue, visit: Visit, place: Waiting, is_poll: bo
 
 
 def _meant(visit: Visit) -> list[Lease]:
-    """The reservations that an outcome of a dial is about: the one that it names, else all that
-    the engine knows of."""
-    leases = visit.center.desk.floor.leases
-    named = visit.answer.data.get("lease") if visit.answer else None
-    ids = (named,) if named else visit.frame.leases
-    found = [leases[id] for id in ids if id in leases]
-    return [lease for lease in found if lease.call_id == visit.context.call_id]
+    """The reservations that an outcome of a dial is about: the one that it names (`lease`, and
+    perhaps `epoch`), else all that the engine knows of."""
+    leases, data = visit.center.desk.floor.leases, visit.answer.data if visit.answer else {}
+    named, epoch = data.get("lease"), data.get("epoch")
+    found = [leases[id] for id in ((named,) if named else visit.frame.leases) if id in leases]
+    return [
+        lease
+        for lease in found
+        if lease.call_id == visit.context.call_id and epoch in (None, "", str(lease.epoch))
+    ]
 
 
 def _away(queue: Queue, outcome: str) -> Next:
