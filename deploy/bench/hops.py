@@ -1,6 +1,6 @@
 """Where the time between a free agent and the order to ring goes: every hop on the bus, watched.
 
-A listener beside the services hears the commands, their replies and the call to wake. It costs
+A listener beside the services hears the commands and their replies. It costs
 time itself, so the figures are shares, not limits.
 """
 
@@ -19,9 +19,7 @@ from deploy.bench.report import percentile
 HOPS = (
     "end of a call: HTTP, to the bus",
     "end of a call: worker, until it is durable",
-    "who has to be woken: on the bus",
-    "held poll: woken, to the bus",
-    "held poll: worker, until it is durable",
+    "held poll: answered with the same commit",
     "dial: to the engine",
 )
 
@@ -40,14 +38,12 @@ class Hops:
         self._commands: dict[str, list[Asked]] = {}
         """By call."""
         self._replied: dict[str, float] = {}
-        self._woken: dict[str, list[float]] = {}
         self._found: list[tuple[str, float, str, float]] = []
 
     async def start(self) -> None:
         for name in (END, STEP):
             await self._client.subscribe(f"cmd.*.{name}", cb=self._on_command)
         await self._client.subscribe("_INBOX.>", cb=self._on_reply)
-        await self._client.subscribe("live.*.calls", cb=self._on_moved)
         await self._client.flush()
 
     def dispatched(self, ended: str, asked: float, call_id: str, arrived: float) -> None:
@@ -66,17 +62,11 @@ class Hops:
     def _way(self, ended: str, asked: float, call_id: str, arrived: float) -> list[float] | None:
         """The moments between which the hops are; None where one was not seen."""
         end = next((one for one in self._commands.get(ended, ()) if one.name == END), None)
-        woken = next((at for at in self._woken.get(call_id, ()) if at > asked), None)
-        if end is None or woken is None:
+        if end is None or (freed := self._replied.get(end.reply)) is None:
             return None
-        steps = self._commands.get(call_id, ())
-        poll = next((one for one in steps if one.name == STEP and one.at >= woken), None)
-        if poll is None:
-            return None
-        freed, told = self._replied.get(end.reply), self._replied.get(poll.reply)
-        if freed is None or told is None:
-            return None
-        return [asked, end.at, freed, woken, poll.at, told, arrived]
+        polls = (one for one in self._commands.get(call_id, ()) if one.name == STEP)
+        told = [at for one in polls if (at := self._replied.get(one.reply)) and at >= end.at]
+        return [asked, end.at, freed, max(freed, min(told)), arrived] if told else None
 
     async def _on_command(self, message: Msg) -> None:
         now, name = time.perf_counter(), message.subject.split(".", 2)[2]
@@ -85,8 +75,3 @@ class Hops:
 
     async def _on_reply(self, message: Msg) -> None:
         self._replied.setdefault(message.subject, time.perf_counter())
-
-    async def _on_moved(self, message: Msg) -> None:
-        now = time.perf_counter()
-        for call_id in orjson.loads(message.data):
-            self._woken.setdefault(call_id, []).append(now)

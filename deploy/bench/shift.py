@@ -5,8 +5,8 @@ wrap-up. Beside each wait stand Erlang's formula and the ideal line on the very 
 
 Dispatch is from when there are both a caller (his request was sent) and a free agent (the end of
 his last call was acknowledged) to the arrival of the `dial`; at full load it is tried with callers
-who all wait, so that each offer goes the whole way: end of a call → worker → bus → held poll →
-worker → engine.
+who all wait, so that each offer goes the whole way: end of a call → worker, where the poll of the
+next caller is held → engine.
 """
 
 import asyncio
