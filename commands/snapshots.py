@@ -10,7 +10,8 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 
 from domain import capacity, dnc, presence
-from domain.acd.floor import Floor, Index
+from domain.acd.floor import Floor
+from domain.acd.index import Index
 from domain.bans import Allowance, BanList
 from domain.capacity import Admission, Capacity
 from domain.dnc import DncList, Label

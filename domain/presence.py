@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, assert_never
 
 from domain.acd import evolution
-from domain.acd import floor as floors
 from domain.acd.floor import Floor, FloorFact
+from domain.acd.placing import indexed
 from events.acd import AcdFact
 from events.base import AccountId, Millis
 from events.presence import (
@@ -252,5 +252,5 @@ def restored(
         if contact.reachable:
             reachable.setdefault(contact.user_id, set()).add(key)
     state.floor.contacts = {user: frozenset(keys) for user, keys in reachable.items()}
-    floors.indexed(state.floor)
+    indexed(state.floor)
     return state

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from domain.acd import floor as floors
 from domain.acd import line, strategies
 from domain.acd.evolution import evolve
-from domain.acd.floor import Agent, Caller, Floor, FloorFact, Lease, Status, Turn
+from domain.acd.floor import Agent, Caller, Floor, FloorFact, Lease, Status
+from domain.acd.index import Turn
 from domain.acd.strategies import RING_ALL, RING_PROGRESSIVELY, Candidate, Pick
 from domain.directory import Directory, assignment_of, body_of
 from domain.routing import Office

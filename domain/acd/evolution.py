@@ -16,11 +16,8 @@ from domain.acd.floor import (
     Past,
     Status,
     agent_of,
-    drop_caller,
-    put_agent,
-    put_caller,
-    put_contacts,
 )
+from domain.acd.placing import drop_caller, put_agent, put_caller, put_contacts
 from events.acd import (
     AgentCallBegan,
     AgentCallOver,

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from domain import presence
 from domain.acd import line
 from domain.acd.evolution import evolve
-from domain.acd.floor import Floor, Index, copy_of, indexed
+from domain.acd.floor import Floor, copy_of
+from domain.acd.index import Index
 from domain.acd.layer import Layer
+from domain.acd.placing import indexed
 from domain.presence import Presence
 from tests.domain.center import a_shift
 from tests.support.given import property_of
