@@ -42,6 +42,7 @@ from gateways.carriers import CarrierHooks
 from gateways.dnc import Importer
 from gateways.edge.callbacks import Callbacks
 from gateways.edge.control import EdgeControl
+from gateways.edge.polls import Polls
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
@@ -211,6 +212,7 @@ async def edge(settings: Settings, servers: Servers) -> None:
         voice = await stack.enter_async_context(speaking(settings))
         rendering = await stack.enter_async_context(Rendering(voice, media))
         allowed = networks(settings.webhook_allow_cidrs)
+        polls = Polls(commander, callbacks)
         control = EdgeControl(
             commander,
             locator,
@@ -218,12 +220,13 @@ async def edge(settings: Settings, servers: Servers) -> None:
             await stack.enter_async_context(FlowRequests(allowed, opened)),
             rendering,
             callbacks,
+            polls,
             made_secret(settings, "nonce_secret"),
             Opened(opened),
         )
         following = asyncio.create_task(locator.follow())
         consuming = asyncio.create_task(EdgeBus(client, control, security).run())
-        closing = asyncio.create_task(control.close_at(stop))
+        closing = asyncio.create_task(polls.close_at(stop))
         await stack.enter_async_context(background(stop, following, consuming, closing))
         plane = ControlPlane(
             edge=control,

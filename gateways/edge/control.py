@@ -31,12 +31,13 @@ from commands.transfer import (
     Transferring,
 )
 from domain import detection, digest
-from domain.errors import Fault, Forbidden, Gone, Invalid, NotFound, Refusal, Unavailable
-from domain.flow.node import POLL, POLL_MS
+from domain.errors import Fault, Forbidden, Gone, Invalid, NotFound, Refusal
+from domain.flow.node import POLL
 from domain.rules import faults_of
 from events.base import PLATFORM, AccountId, Millis
-from gateways.bus.client import TIMEOUT, Commander
+from gateways.bus.client import Commander
 from gateways.edge.callbacks import Callbacks
+from gateways.edge.polls import Patience, Polls
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.locator import Locator
@@ -52,12 +53,6 @@ M = TypeVar("M", bound=Command)
 MAX_BATCH = 500
 NO_CALL = 481
 """Call/Transaction Does Not Exist."""
-LOOK_FOR_OPS = 0.5
-"""Seconds between two looks for what a node that polls has to do."""
-HOLD = 4.0
-"""Seconds for which an owner holds a poll back; then it is asked again, perhaps another one."""
-LEAST = 0.2
-"""Seconds between two such questions at least."""
 TRANSFERS: dict[str, type[Transferring]] = {
     "": TransferCall,
     "complete": CompleteTransfer,
@@ -79,14 +74,6 @@ class NodeSnapshot(BaseModel):
     ts: Timestamp
 
 
-class Patience(BaseModel):
-    """How long an engine may be kept waiting for the answer to a poll."""
-
-    model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
-
-    wait_ms: int = Field(default=25_000, ge=0, le=25_000)
-
-
 class EdgeControl:
     def __init__(
         self,
@@ -96,6 +83,7 @@ class EdgeControl:
         requests: FlowRequests,
         rendering: Rendering,
         callbacks: Callbacks,
+        polls: Polls,
         nonce_secret: str,
         secrets: Opened,
     ) -> None:
@@ -104,15 +92,10 @@ class EdgeControl:
         self._steering = steering
         self._requests = requests
         self._rendering = rendering
-        self._is_closing = False
         self._callbacks = callbacks
+        self._polls = polls
         self._nonce_secret = nonce_secret
         self._secrets = secrets
-
-    async def close_at(self, stop: asyncio.Event) -> None:
-        """Let everybody go whose poll waits, when the service is about to stop."""
-        await stop.wait()
-        self._is_closing = True
 
     # POST /auth, /auth/challenge
 
@@ -218,61 +201,35 @@ class EdgeControl:
         Requests of the flow are made here, until the next command is one for an engine; what that
         one speaks is rendered.
         """
+        patience = read(Patience, body)
         if body.get("outcome") == POLL and not body.get("callId"):
-            return await self._ops(body, node_id)
+            return await self._polls.ops(node_id, patience)
         command: StartFlow | StepFlow
         command = read(StepFlow, body) if "outcome" in body else read(StartFlow, body)
         account_id = await self._steering.account_of(command.call_id)
         if account_id is None or command.account_id not in (account_id, PLATFORM):
             raise NotFound(f"no call {command.call_id}")
-        told = await self._told(account_id, command, read(Patience, body).wait_ms / 1000)
+        told = await self._told(account_id, command, patience)
         while told["command"] == "webhook":
             found = await self._requests.outcome(account_id, told)
             step = read(StepFlow, {"callId": command.call_id, "seq": told["seq"], **found})
-            told = await self._told(account_id, step, 0)
+            told = await self._told(account_id, step, patience)
         await self._rendering.ready(told)
         for leg in told.get("legs", ()):
             await self._reveal(leg, "authSecretRef", "authPassword")
         return told
-
-    async def _ops(self, body: Body, node_id: str) -> dict[str, Any]:
-        clock = asyncio.get_running_loop().time
-        until = clock() + read(Patience, body).wait_ms / 1000
-        while not (found := await self._callbacks.due_at(node_id)) and clock() < until:
-            if self._is_closing:
-                break
-            await asyncio.sleep(min(LOOK_FOR_OPS, max(0.0, until - clock())))
-        return {"command": "noop", "retryMs": POLL_MS, "ops": found}
 
     async def owed(self, node_id: str) -> list[dict[str, Any]]:
         """What the node has to do besides its calls."""
         return await self._callbacks.due_at(node_id)
 
     async def _told(
-        self, account_id: AccountId, command: StartFlow | StepFlow, patience: float
+        self, account_id: AccountId, command: StartFlow | StepFlow, patience: Patience
     ) -> dict[str, Any]:
-        """The owner's answer. The owner holds a poll back that finds nothing new until there is
-        something; `patience`: for how many seconds in all."""
-        if not isinstance(command, StepFlow) or command.outcome != POLL:
-            return (await self._commander.ask(_addressed(command, account_id))).body
-        clock = asyncio.get_running_loop().time
-        until = clock() + patience
-        while True:
-            left = max(0.0, min(until - clock(), HOLD))
-            update = {"account_id": account_id, "hold_ms": int(left * 1000)}
-            asked_at = clock()
-            try:
-                asked = command.model_copy(update=update)
-                told = (await self._commander.ask(asked, TIMEOUT + left)).body
-                if told["command"] != "noop":
-                    return told
-            except Unavailable:
-                if clock() >= until or self._is_closing:
-                    raise
-                told = None
-            if told is not None and (clock() >= until or self._is_closing):
-                return told
-            await asyncio.sleep(max(0.0, asked_at + LEAST - clock()))
+        """The owner's answer; `patience` is that of a poll."""
+        if isinstance(command, StepFlow) and command.outcome == POLL:
+            return dict(await self._polls.told(account_id, command, patience))
+        return (await self._commander.ask(_addressed(command, account_id))).body
 
     # POST /transfer, /transfer/complete, /transfer/cancel, /transfer/3way
 
