@@ -178,6 +178,9 @@ def give_up_idle_call(command: GiveUpIdleCall, world: World) -> Outcome:
         return Outcome([], {})
     (session,) = world.calls([command.call_id])
     due = call.idle_deadline(session, world.options.answered_idle_ms)
+    if command.call_id in office.presence.floor.callers:  # its engine's polls are no facts
+        heard = world.heard_of(command.account_id, command.call_id)
+        due = max(due, Millis(heard + call.IDLE_BEFORE_ANSWER))
     if due > world.now:
         return Outcome([], {}, [Deadline(due, command.account_id, command.call_id)])
     facts = call.give_up(session, command.account_id, world.now)

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from commands.partitions import partition_of
-from tests.commands.test_acd import FLOOR, call, open_shop
-from tests.commands.test_loop import Owner, facts
+from tests.commands.test_acd import FLOOR, call, join, open_shop
+from tests.commands.test_loop import Owner, _until, facts
 from tests.support.given import ACCOUNT
 
 
@@ -125,5 +125,23 @@ def test_a_batch_that_cannot_be_stored_loses_no_poll(url: str) -> None:
             await one.ask("acd.ControlAgent", userId="1001", event="unpause")
             told = await asyncio.wait_for(waiting, 6)
             assert told["ok"]["command"] == "dial"
+
+    asyncio.run(story())
+
+
+def test_a_call_that_was_never_answered_lives_as_long_as_its_engine_polls(url: str) -> None:
+    async def story() -> None:
+        async with open_shop(url) as one:
+            await _paused(one)
+            await one.route("c1")
+            assert (await join(one, "c1"))["command"] == "enqueue"
+            for seconds in (50, 100):
+                one.offset = seconds * 1_000
+                assert (await poll(one, "c1", 0))["ok"]["command"] == "noop"
+                await asyncio.sleep(0.1)
+            assert "call.ended.v1" not in facts(url, "call-c1")
+            one.offset = 170_000
+            one.loop._arrived.set()  # the clock jumped: look again
+            await _until(lambda: "call.ended.v1" in facts(url, "call-c1"))
 
     asyncio.run(story())
