@@ -229,3 +229,24 @@ def test_a_node_on_the_bus_is_told_at_once_to_call_somebody_back(shop: Shop) -> 
         return bool(system.edge.post("/security/report", json=body).json()["ops"])
 
     assert eventually(reported), "who does not listen finds it in the answer to a report"
+
+
+def test_a_poll_outlives_the_worker_that_held_it(own_system: System) -> None:
+    shop = Shop(own_system)
+    shop.ready(1001)
+    shop.agent(1001, "pause")
+    caller = Caller(shop)
+    came: list[Any] = []
+    waiting = threading.Thread(target=lambda: came.append(caller.poll(25_000)))
+    waiting.start()
+    time.sleep(0.5)
+    own_system.kill("worker-1")
+
+    def is_back() -> bool:
+        body = {"accountId": shop.account_id, "userId": 1001, "event": "unpause"}
+        return own_system.edge.post("/agent", json=body).status_code == 200
+
+    assert eventually(is_back, 20)
+    waiting.join(25)
+    assert came, "the poll was refused"
+    assert came[0]["command"] == "dial"
