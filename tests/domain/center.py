@@ -217,7 +217,8 @@ class Center:
     def release(self, lease: Lease, reason: LeaseEnd = LeaseEnd.NO_ANSWER) -> Sequence[Fact]:
         desk = at_desk(self.office, self.now)
         live = desk.floor.leases.get(lease.lease_id)
-        leases.give_back(desk, [live] if live else [], reason)
+        is_meant = live is not None and live.epoch == lease.epoch
+        leases.give_back(desk, [live] if live and is_meant else [], reason)
         return self.apply(desk.facts)
 
     def miss(self, agent: str, reason: LeaseEnd = LeaseEnd.NO_ANSWER) -> Sequence[Fact]:
