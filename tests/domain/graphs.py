@@ -33,7 +33,7 @@ _DATA: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "dial": {"target": st.just("user"), "id": st.sampled_from(["us_1001", "us_9"])},
     "ringGroup": {"ringGroupId": st.sampled_from(["rg_1", "rg_9"])},
     "enqueue": {"queueId": st.sampled_from(["q_1", "q_9"])},
-    "callback": {"number": st.just("+12025550100")},
+    "callback": {"queueId": st.sampled_from(["q_1", "q_9"]), "number": st.just("+12025550100")},
     "voicemail": {"mailboxId": st.sampled_from(["vm_1", "vm_9"])},
     "record": {"maxSec": st.just(10), "variable": _NAME},
     "conference": {"conferenceId": st.sampled_from(["conf_1", "conf_9"])},

@@ -779,8 +779,12 @@ def test_a_queue_that_leads_nowhere_says_so(max_queued: int | None, prompt: str)
     assert isinstance(flow.step("done"), Hangup)
 
 
-def test_a_fixed_number_calls_nobody_back() -> None:
-    flow = through(node("c", "callback", number="+12025550199"), SAY, "c -failed> bye")
+@pytest.mark.parametrize("whom", [{"number": "nobody"}, {"number": "{{missing}}"}])
+def test_who_has_no_number_is_not_called_back(whom: dict[str, str]) -> None:
+    acme = Acme()
+    acme.add("queue", "q_1", name="Support")
+    wish = node("c", "callback", queueId="q_1", **whom)
+    flow = through(wish, SAY, "c -failed> bye", acme=acme)
     assert _said(flow.start()) == "Bye"
 
 

@@ -462,6 +462,16 @@ def test_a_callback_node_puts_the_caller_in_line() -> None:
     assert caller.callback.number == "12025550188"
 
 
+def test_a_flow_may_say_itself_whom_to_call_back() -> None:
+    wish = node("c", "callback", queueId="q_1", number="+1{{area}}5550199")
+    hotline = Hotline(wish, node("h", "hangup"), "c > h")
+    flow = hotline.call()
+    assert isinstance(flow.start(area="202"), Hangup)
+    (caller,) = hotline.center.floor.callers.values()
+    assert caller.callback is not None
+    assert caller.callback.number == "12025550199"
+
+
 def test_who_cannot_be_called_back_is_told_so() -> None:
     hotline = Hotline(
         node("c", "callback", queueId="q_1", numberVariable="wanted"), node("h", "hangup"), "c > h"

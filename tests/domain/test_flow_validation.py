@@ -60,6 +60,11 @@ def test_the_quickstarts_flow_is_good() -> None:
             graph(node("x", "condition", expression=[{"variable": "a", "op": "is", "value": 1}])),
             ["/nodes/0/data/expression/0/op"],
         ),
+        (graph(node("x", "callback", number="1")), ["/nodes/0/data/queueId"]),
+        (
+            graph(node("x", "callback", queueId="q_1", number="1", numberVariable="a")),
+            ["/nodes/0/data"],
+        ),
         (graph(SAY, SAY), ["/nodes/1/id"]),
         (graph(SAY, "s > x"), ["/edges/0/target"]),
         (graph(SAY, "x > s"), ["/edges/0/source"]),

@@ -1,4 +1,8 @@
-"""callback: be called back by the agents of a queue, when one is free."""
+"""callback: be called back by the agents of a queue, when one is free.
+
+Whom they call is a number of the flow's, what a variable holds, or else who has called. There is
+always a queue: somebody has to talk.
+"""
 
 from typing import Annotated, Literal, Self
 
@@ -13,26 +17,26 @@ from events.resources import Queue
 
 class Callback(NodeData):
     kind: Literal["callback"]
-    queueId: Id | None = None
-    number: Annotated[str, Field(max_length=64)] | None = None
+    queueId: Id
+    number: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """May hold variables."""
     numberVariable: Variable | None = None
     outcomes = ("scheduled", "failed")
     waits = False
     pointers = (("queueId", "queue"),)
 
     @model_validator(mode="after")
-    def _says_who_calls(self) -> Self:
-        if (self.queueId is None) == (self.number is None):
-            raise ValueError("names either queueId or number")
+    def _says_whom_once(self) -> Self:
+        if self.number is not None and self.numberVariable is not None:
+            raise ValueError("names either number or numberVariable")
         return self
 
 
 def run(node: Callback, visit: Visit) -> Next:
-    if node.queueId is None:
-        visit.note = "nobody is free at a fixed number"
-        return Done("failed")
     context = visit.context
-    wanted = visit.variables.get(node.numberVariable or "", context.from_number)
+    wanted = visit.text(node.number) if node.number else context.from_number
+    if node.numberVariable is not None:
+        wanted = visit.variables.get(node.numberVariable, context.from_number)
     number = normalise(wanted, context.account.country)
     if number is None or body_of(context.directory, node.queueId, Queue) is None:
         visit.note = f"{wanted or 'an unknown caller'} cannot be called back"
