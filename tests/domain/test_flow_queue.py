@@ -274,6 +274,31 @@ def test_who_hangs_up_while_talking_frees_the_agent() -> None:
     assert hotline.center.state(dana) is State.WRAP_UP
 
 
+@pytest.mark.parametrize("late", ["no_answer", "busy", "failed", "timeout"])
+def test_the_end_of_another_leg_after_the_answer_ends_no_conversation(late: str) -> None:
+    hotline = Hotline(strategy="ring_all")
+    a, b = hotline.agent("a"), hotline.agent("b")
+    flow, _ = hotline.enter()
+    lost = hotline.center.offer(a)
+    hotline.center.answer(b)
+    assert flow.step(late, lease=lost.lease_id) == Noop(retry_ms=100)
+    assert hotline.center.state(b) is State.IN_CALL
+
+
+@pytest.mark.parametrize("seconds", [1, 300])
+def test_a_caller_whose_engine_comes_back_waits_again(seconds: int) -> None:
+    """However long ago he was given up."""
+    hotline = Hotline()
+    hotline.center.pause(hotline.agent("dana"))
+    flow, _ = hotline.enter()
+    hotline.center.leave("c1", Departure.ABANDONED)
+    hotline.wait(seconds)
+    hotline.center.call("c2")
+    hotline.center.leave("c2", Departure.ABANDONED)  # old departures are forgotten
+    assert isinstance(flow.step("poll"), Enqueue)
+    assert "c1" in hotline.center.floor.callers
+
+
 # Leaving
 
 

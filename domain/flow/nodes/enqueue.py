@@ -12,7 +12,7 @@ from pydantic import Field
 
 from domain import hours
 from domain.acd import callers
-from domain.acd.callers import Place, Ringing, TurnedAway, Waiting
+from domain.acd.callers import Place, Ringing, TurnedAway, Unknown, Waiting
 from domain.acd.floor import Lease
 from domain.acd.leases import end_conversation, give_back
 from domain.directory import body_of
@@ -44,6 +44,8 @@ FAILED = {
 }
 """Outcome of a dial → why the agent was not given the caller."""
 
+TALKED = ("answered", "done")
+"""Outcome of a dial whose conversation is over."""
 NOTES = {
     "no_agents": "nobody is logged in",
     "full": "as many wait as may",
@@ -105,17 +107,17 @@ def _reported(node: Enqueue, queue: Queue, visit: Visit, outcome: str) -> Next:
         return _hung_up(queue, visit)
     if visit.frame.stage != in_queue.WAITING:
         return in_queue.go_on(node.queueId, queue, visit, outcome)
-    if digits is not None and call_id in desk.floor.talks:
-        return Stay()  # pressed a moment before the agent answered
+    if call_id in desk.floor.talks and outcome not in TALKED:
+        return Stay()  # a digit, or the end of another leg, from before the agent answered
     if digits is not None and call_id in desk.floor.callers:
         chosen = in_queue.chosen(node.queueId, queue, visit, digits)
         return chosen or Stay()
-    if outcome in ("answered", "done"):
+    if outcome in TALKED:
         end_conversation(desk, call_id)
     elif outcome in FAILED:
         give_back(desk, _meant(visit), FAILED[outcome])
     place = callers.look(desk, call_id)
-    if outcome == POLL and place == TurnedAway(Departure.ABANDONED):
+    if outcome == POLL and place in (TurnedAway(Departure.ABANDONED), Unknown()):
         # the engine was silent for long, and is there after all
         return _arrive(node, queue, visit)
     return _following(node, queue, visit, place, is_poll=outcome == POLL)
@@ -162,7 +164,9 @@ def _ring(
         return Wait(waiting.ring(visit, node.queueId, queue, legs), leases=told)
     if known & {lease.lease_id for lease in leases}:
         return Stay()  # others still ring
-    return _hold(node, queue, visit, Waiting(1, 0), is_poll)
+    if is_poll and not known:
+        return Stay()  # he has no telephone that could ring; the reservation runs out
+    return Wait(waiting.hold(visit, node.queueId, queue, Waiting(1, 0)))
 
 
 def _hold(node: Enqueue, queue: Queue, visit: Visit, place: Waiting, is_poll: bool) -> Next:
