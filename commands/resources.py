@@ -34,6 +34,9 @@ Kind = Literal[
     "call_limit",
     "media_file",
     "media_playlist",
+    "contact_list",
+    "cid_pool",
+    "campaign",
 ]
 assert set(get_args(Kind)) == set(KINDS), "every kind of row can be asked for"
 
