@@ -5,7 +5,7 @@ none; a brand that it has none of is the nearest one above it, whenever that is 
 account to its parent (status, channels, plan, being a reseller) is the parent's to say.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from litestar import Response, Router, delete, get, patch, post
 from psycopg.rows import DictRow
@@ -32,6 +32,12 @@ GOVERNED = frozenset(
 """Members that an account with a parent does not set for itself."""
 SCOPE = ACCOUNTS.scope
 SORTS = rows.sorts_of(ACCOUNTS)
+
+
+class Closed(BaseModel):
+    ok: int = 1
+    id: str
+    status: Literal["closed"] = "closed"
 
 
 class Brand(BaseModel):
@@ -113,7 +119,7 @@ async def change_account(
 )
 async def close_account(
     context: Context, caller: Caller, id: str, if_match: IfMatch = None
-) -> dict[str, Any]:
+) -> Closed:
     await _below(context, caller, id)
     below = await context.reader.query(
         lambda sql: [directory.line(sql, child)[0] for child in directory.tree(sql, AccountId(id))]
@@ -121,7 +127,7 @@ async def close_account(
     if open_ones := [row["id"] for row in below if row["body"]["status"] != "closed"]:
         raise Conflict(f"below it are {', '.join(open_ones[:20])}; close those first")
     await _change(context, caller, AccountId(id), {"status": "closed"}, if_match)
-    return {"ok": 1, "id": id, "status": "closed"}
+    return Closed(id=id)
 
 
 async def _line(context: Context, id: str) -> list[DictRow]:

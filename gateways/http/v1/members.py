@@ -1,7 +1,5 @@
 """The agents of a queue: rows of their own, below it."""
 
-from typing import Any
-
 from litestar import Response, Router, delete, get, patch, post
 from psycopg.rows import DictRow
 
@@ -10,7 +8,7 @@ from gateways.http.v1 import rows
 from gateways.http.v1.collections import MEMBERS, QUEUES
 from gateways.http.v1.context import Caller, Context, version_from
 from gateways.http.v1.operation import operation
-from gateways.http.v1.rows import Asked, Cursor, IfMatch, Limit
+from gateways.http.v1.rows import Asked, Cursor, Deleted, IfMatch, Limit
 from gateways.http.v1.shapes import models, row_of
 
 KIND, SCOPE = MEMBERS.kind, MEMBERS.scope
@@ -90,10 +88,10 @@ async def change_member(
 )
 async def delete_member(
     context: Context, caller: Caller, queue_id: str, id: str, if_match: IfMatch = None
-) -> dict[str, Any]:
+) -> Deleted:
     await _find(context, caller, queue_id, id)
     await context.provisioner.delete(caller.account_id, KIND, id, caller.id, version_from(if_match))
-    return {"ok": 1, "id": id}
+    return Deleted(id=id)
 
 
 def router() -> Router:

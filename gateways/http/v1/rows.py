@@ -14,7 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIType, Operation, Parameter, Schema
 from litestar.params import HeaderParameter, QueryParameter
 from psycopg.rows import DictRow
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from domain.errors import Fault, Invalid, NotFound
 from gateways.http.v1 import paging
@@ -38,6 +38,14 @@ Force = Annotated[
     ),
 ]
 Asked = Request[Any, Any, Any]
+
+
+class Deleted(BaseModel):
+    ok: int = 1
+    id: str
+    repointed: list[str] = Field(
+        default=[], description="The rows that pointed to it and now point to nothing"
+    )
 
 
 def sorts_of(one: Collection) -> Any:
@@ -184,14 +192,14 @@ def router(one: Collection, *, lists: bool = True) -> Router:
     )
     async def delete_row(
         context: Context, caller: Caller, id: str, force: Force, if_match: IfMatch = None
-    ) -> dict[str, Any]:
+    ) -> Deleted:
         row = await find(context, caller, one, id)
-        await context.provisioner.delete(
+        written = await context.provisioner.delete(
             caller.account_id, kind, id, caller.id, version_from(if_match), force
         )
         if key := row["body"].get(one.object_member):
             await context.objects.delete(key)
-        return {"ok": 1, "id": id}
+        return Deleted(id=id, repointed=list(written.repointed))
 
     handlers: list[HTTPRouteHandler] = [create_row, get_row, change_row, delete_row]
     if lists:
