@@ -173,6 +173,8 @@ class Settings(BaseModel):
     """Call sessions that a worker keeps in memory."""
     events_retention_days: float = Field(7, gt=0)
     """How long the bus keeps facts for outside consumers."""
+    max_viewers: int = Field(1_000, ge=1)
+    """Live views (wallboards) that a process of the realtime service serves at a time."""
     max_body_bytes: int = Field(1024 * 1024, ge=1024)
     """Largest request body."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

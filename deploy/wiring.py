@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from litestar import Litestar
 from nats.aio.client import Client
@@ -26,7 +27,7 @@ from deploy.settings import Settings, carrier_secrets, made_secret
 from domain.addresses import Ranges
 from domain.detection import rules_from
 from domain.routing import Platform
-from events.base import Millis
+from events.base import AccountId, Millis
 from gateways import metrics
 from gateways.access import Gate
 from gateways.addresses import networks
@@ -51,25 +52,31 @@ from gateways.http.control.media import Media
 from gateways.http.control.speech import Prompts
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.health import health_endpoints, readiness
+from gateways.http.realtime.app import realtime as live_views
 from gateways.http.server import GRACE, serve
 from gateways.http.v1.app import api as public_api
 from gateways.http.v1.context import Context
+from gateways.http.v1.figures import start_of_day
 from gateways.locator import Locator
 from gateways.mail.sender import MailSender
 from gateways.mail.server import mail_server
 from gateways.media.mailroom import Mailroom
 from gateways.media.objects import ObjectStore, open_objects
 from gateways.provisioning import Provisioner
+from gateways.realtime.hub import Hub
+from gateways.realtime.tickets import Tickets
 from gateways.security import Security
 from gateways.speech.local import LocalVoice
 from gateways.speech.remote import HttpVoice
 from gateways.speech.rendering import Rendering
 from gateways.speech.voice import Voice
+from gateways.store import boards
 from gateways.store.events import PgStore
 from gateways.store.projector import Projector
 from gateways.store.reader import Reader
 from gateways.store.secrets import Opened, Vault, key_from
 from gateways.webhooks.sender import Sender
+from projections.wallboard.board import Board
 
 log = logging.getLogger("callplane")
 
@@ -256,25 +263,45 @@ async def api(settings: Settings, servers: Servers) -> None:
         client = await stack.enter_async_context(bus(servers, "api"))
         reader = await stack.enter_async_context(reading(servers))
         commander = await stack.enter_async_context(commanding(client))
-        security = Security(commander, reader, Nodes(client))
-        provision = provisioner(settings, commander, reader)
-        importer = Importer(commander, reader)
-        media = objects(settings)
-        context = Context(
-            commander,
-            reader,
-            provision,
-            security,
-            importer,
-            media,
-            settings.max_media_bytes,
-            vault(settings, reader),
-        )
+        context = public_context(settings, client, commander, reader)
         url = f"http://{settings.bind}:{settings.api_port}"
-        app = public_api(
-            context, _health(client, reader, None, media), url, settings.max_body_bytes
-        )
+        health = _health(client, reader, None, context.objects)
+        app = public_api(context, health, url, settings.max_body_bytes)
         await serve(measured(app), settings.bind, settings.api_port, stop)
+
+
+async def realtime(settings: Settings, servers: Servers) -> None:
+    """Live views."""
+    stop = stop_on_signal()
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(bus(servers, "realtime"))
+        await ensure_streams(client, settings.events_retention_days)
+        reader = await stack.enter_async_context(reading(servers))
+        commander = await stack.enter_async_context(commanding(client))
+        hub = Hub(
+            client,
+            partial(_board, reader),
+            _begin_of_day,
+            clock,
+            settings.max_viewers,
+            partial(reader.caught_up, "directory"),
+        )
+        tickets = Tickets(client, key_from(made_secret(settings, "secret_key")))
+        running = asyncio.create_task(hub.run())
+        closing = asyncio.create_task(hub.close_at(stop))
+        await stack.enter_async_context(background(stop, running, closing))
+        context = public_context(settings, client, commander, reader)
+        health = _health(client, reader)
+        app = live_views(context, hub, tickets, health, settings.max_body_bytes)
+        await serve(app, settings.bind, settings.realtime_port, stop, websockets=True)
+
+
+async def _board(reader: Reader, account_id: AccountId) -> Board:
+    return await asyncio.to_thread(boards.load, reader.pool, account_id, _begin_of_day)
+
+
+def _begin_of_day(timezone: str) -> int:
+    return start_of_day(clock(), timezone)
 
 
 async def relay(settings: Settings, servers: Servers) -> None:
@@ -359,6 +386,22 @@ async def speaking(settings: Settings) -> AsyncIterator[Voice]:
     else:
         async with LocalVoice() as local:
             yield local
+
+
+def public_context(
+    settings: Settings, client: Client, commander: Commander, reader: Reader
+) -> Context:
+    """What the handlers of /v1 share, and whoever lets in by the same credentials."""
+    return Context(
+        commander,
+        reader,
+        provisioner(settings, commander, reader),
+        Security(commander, reader, Nodes(client)),
+        Importer(commander, reader),
+        objects(settings),
+        settings.max_media_bytes,
+        vault(settings, reader),
+    )
 
 
 def provisioner(settings: Settings, commander: Commander, reader: Reader) -> Provisioner:

@@ -241,6 +241,10 @@ class Queue(Resource):
     moh_media_id: str | None = None
     sl_threshold_sec: int = 20
     sl_target_pct: int = 80
+    alarm_wait_sec: int = 120
+    """A wait beyond it is an alarm on the wallboard."""
+    alarm_sl_pct: int = 60
+    """A service level below it is one, too."""
     recording: int = 0
     confirm_accept: int = 0
     whisper_media_id: str | None = None

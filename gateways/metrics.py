@@ -57,6 +57,7 @@ FLOW_REQUESTS = Histogram(
 )
 SPEECH = Counter("callplane_speech_total", "Texts of flows to be spoken", ["outcome"])
 SPEECH_SECONDS = Histogram("callplane_speech_seconds", "Time to render a text")
+VIEWERS = Gauge("callplane_viewers", "Who watches live views", multiprocess_mode="livesum")
 EDGE_EVENTS = Counter("callplane_edge_events_total", "Events taken from the bus", ["outcome"])
 
 

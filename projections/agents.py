@@ -1,7 +1,8 @@
 """Who is at work, and how was the time spent? One row per user with a presence, one per spell in a
 dashboard's bucket, one per reservation (spec 05, Agent KPIs)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -74,7 +75,7 @@ _END_OFFERS = f"""
 
 Key = tuple[str, str]
 Row = dict[str, Any]
-_FACTS = (AgentFact, ContactRegistered, ContactQualified, ContactRemoved)
+FACTS = (AgentFact, ContactRegistered, ContactQualified, ContactRemoved)
 
 
 class Agents(Projection):
@@ -105,13 +106,13 @@ class Agents(Projection):
         self._rows: dict[Key, Row] = {}
 
     def fold(self, cursor: Cursor[DictRow], facts: Sequence[Positioned]) -> bool:
-        found = [(_key(item.fact), item.fact) for item in facts if isinstance(item.fact, _FACTS)]
+        found = [(key_of(item.fact), item.fact) for item in facts if isinstance(item.fact, FACTS)]
         if not found:
             return False
         self._load(cursor, {key for key, _ in found})
         spells: list[Row] = []
         for key, fact in found:
-            spell = _fold(self._rows[key], fact)
+            spell = fold_row(self._rows[key], fact)
             spells += [spell] if spell else []
         rows = [_written(self._rows[key]) for key in {key for key, _ in found}]
         cursor.execute(_UPSERT, columns_of(rows, list(_ROW)))
@@ -124,7 +125,7 @@ class Agents(Projection):
         absent = [key for key in keys if key not in self._rows]
         if not absent:
             return
-        self._rows |= {key: _new(*key) for key in absent}
+        self._rows |= {key: new_row(*key) for key in absent}
         accounts, users = zip(*absent, strict=True)
         stored = cursor.execute(
             "SELECT agent.* FROM agent JOIN unnest(%s::text[], %s::text[]) AS asked (a, u)"
@@ -155,11 +156,11 @@ def _about(fact: AgentReserved | LeaseConfirmed | LeaseReleased) -> Row:
     return {"account_id": fact.account_id, "lease_id": fact.lease_id}
 
 
-def _key(fact: Fact) -> Key:
+def key_of(fact: Fact) -> Key:
     return fact.account_id, fact.agent_id if isinstance(fact, AgentFact) else fact.user_id  # type: ignore[attr-defined]
 
 
-def _new(account_id: str, user_id: str) -> Row:
+def new_row(account_id: str, user_id: str) -> Row:
     """Who has no status has never logged in."""
     nothing = dict.fromkeys(_ROW)
     return nothing | {
@@ -176,7 +177,7 @@ def _written(row: Row) -> Row:
     return row | {name: orjson.dumps(row[name]).decode() for name in _JSON}
 
 
-def _fold(row: Row, fact: Fact) -> Row | None:
+def fold_row(row: Row, fact: Fact) -> Row | None:
     """Change the row; returns the spell that is over, if one is."""
     row |= _changes(row, fact)
     if row["status"] is None and not row["external"]:
@@ -264,43 +265,106 @@ def of_account(cursor: Cursor[DictRow], account_id: AccountId) -> list[DictRow]:
     ).fetchall()
 
 
+@dataclass(slots=True)
+class Worked:
+    """What an agent has done within a time: milliseconds per bucket, and his reservations that
+    began then."""
+
+    spent: dict[str, int] = field(default_factory=dict)
+    logged_in: int = 0
+    offered: int = 0
+    answered: int = 0
+    missed: int = 0
+
+    def add(self, spell: Row, since: int, now: int) -> None:
+        """Count what of the spell lies within [since, now]."""
+        spent = min(spell["ended"], now) - max(spell["begun"], since)
+        if spent > 0:
+            bucket = spell["bucket"]
+            self.spent[bucket] = self.spent.get(bucket, 0) + spent
+            self.logged_in += spent if spell["is_logged_in"] else 0
+
+
+def with_open_spell(worked: Worked, row: Row, since: int, now: int) -> Worked:
+    """The same, with what the agent does at `now`."""
+    if row["bucket"] in (None, Bucket.OFFLINE.value):
+        return worked
+    found = replace(worked, spent=dict(worked.spent))
+    found.add(row | {"begun": row["since"], "ended": now}, since, now)
+    return found
+
+
 def kpis(
     cursor: Cursor[DictRow], account_id: AccountId, since: int, now: int
 ) -> dict[str, dict[str, Any]]:
     """Agent → figures within [since, now] (epoch ms): `statusMs` per bucket, `loggedInMs`,
     `handleMs`, `occupancyPct`, `utilizationPct`, and of the reservations that began then
     `offered`, `answered`, `missed`. Who is not in it has `no_kpis`."""
+    found = worked(cursor, account_id, since, now)
+    for row in of_account(cursor, account_id):
+        was = found.get(row["user_id"], Worked())
+        if (done := with_open_spell(was, row, since, now)) is not was:
+            found[row["user_id"]] = done
+    return {user: figures(done, now - since) for user, done in found.items() if done != Worked()}
+
+
+def worked(
+    cursor: Cursor[DictRow], account_id: AccountId, since: int, now: int
+) -> dict[str, Worked]:
+    """Agent → what he has done, without the spell that is not over."""
     asked = {"account": account_id, "since": since, "now": now}
-    spent: dict[str, dict[str, int]] = {}
-    logged_in: dict[str, int] = {}
+    found: dict[str, Worked] = {}
     for row in cursor.execute(_SPELLS, asked).fetchall():
-        spent.setdefault(row["user_id"], {})[row["bucket"]] = int(row["spent"])
-        logged_in[row["user_id"]] = logged_in.get(row["user_id"], 0) + int(row["logged_in"])
+        done = found.setdefault(row["user_id"], Worked())
+        done.spent[row["bucket"]] = int(row["spent"])
+        done.logged_in += int(row["logged_in"])
     missed = {**asked, "missed": [end.value for end in MISSES], "confirmed": CONFIRMED}
-    offers = {row.pop("user_id"): row for row in cursor.execute(_OFFERS, missed).fetchall()}
-    return {
-        user: _kpis(spent.get(user, {}), logged_in.get(user, 0), now - since)
-        | offers.get(user, _NO_OFFERS)
-        for user in spent.keys() | offers.keys()
-    }
+    for row in cursor.execute(_OFFERS, missed).fetchall():
+        done = found.setdefault(row["user_id"], Worked())
+        done.offered, done.answered, done.missed = row["offered"], row["answered"], row["missed"]
+    return found
+
+
+def open_offers(cursor: Cursor[DictRow], account_id: AccountId, since: int) -> list[str]:
+    """The reservations that began after `since` and are not over."""
+    rows = cursor.execute(
+        "SELECT lease_id FROM views.agent_offer"
+        " WHERE account_id = %s AND at >= %s AND ended IS NULL",
+        (account_id, since),
+    ).fetchall()
+    return [row["lease_id"] for row in rows]
 
 
 def no_kpis(since: int, now: int) -> dict[str, Any]:
     """The figures of who was not there within [since, now]."""
-    return _kpis({}, 0, now - since) | _NO_OFFERS
+    return figures(Worked(), now - since)
 
 
-def _kpis(spent: Mapping[str, int], logged_in: int, window: int) -> dict[str, Any]:
-    status = {one.value: spent.get(one.value, 0) for one in Bucket}
+def figures(done: Worked, window: int) -> dict[str, Any]:
+    """What `done` comes to in `window` milliseconds."""
+    status = {one.value: done.spent.get(one.value, 0) for one in Bucket}
     status[Bucket.OFFLINE.value] = max(0, window - sum(status.values()))
-    handle = status["incall"] + status["wrapup"]
     return {
         "statusMs": status,
-        "loggedInMs": logged_in,
-        "handleMs": handle,
-        "occupancyPct": percent(handle, handle + status["ready"]),
-        "utilizationPct": percent(handle, logged_in),
+        "loggedInMs": done.logged_in,
+        "handleMs": handling(done),
+        "occupancyPct": occupancy(done),
+        "utilizationPct": percent(handling(done), done.logged_in),
+        "offered": done.offered,
+        "answered": done.answered,
+        "missed": done.missed,
     }
+
+
+def occupancy(done: Worked) -> int:
+    """Percent of the time in which he was to be had for callers."""
+    handle = handling(done)
+    return percent(handle, handle + done.spent.get(Bucket.READY.value, 0))
+
+
+def handling(done: Worked) -> int:
+    """Milliseconds for callers of queues."""
+    return sum(done.spent.get(one.value, 0) for one in (Bucket.INCALL, Bucket.WRAPUP))
 
 
 def percent(part: float, whole: float) -> int:
@@ -308,18 +372,13 @@ def percent(part: float, whole: float) -> int:
     return int(100 * part / whole + 0.5) if whole else 0
 
 
-_NO_OFFERS = {"offered": 0, "answered": 0, "missed": 0}
 _SPELLS = """
     SELECT user_id, bucket, sum(spent)::bigint AS spent,
            coalesce(sum(spent) FILTER (WHERE is_logged_in), 0)::bigint AS logged_in
       FROM (SELECT user_id, bucket, is_logged_in,
                    least(ended, %(now)s) - greatest(begun, %(since)s) AS spent
-              FROM (SELECT user_id, bucket, is_logged_in, begun, ended FROM views.agent_spell
-                     WHERE account_id = %(account)s AND ended > %(since)s
-                    UNION ALL
-                    SELECT user_id, bucket, is_logged_in, since, %(now)s FROM views.agent
-                     WHERE account_id = %(account)s AND bucket <> 'offline') AS spell
-             WHERE begun < %(now)s AND ended > %(since)s) AS part
+              FROM views.agent_spell
+             WHERE account_id = %(account)s AND ended > %(since)s AND begun < %(now)s) AS part
      GROUP BY user_id, bucket"""
 _OFFERS = """
     SELECT user_id, count(*) AS offered,

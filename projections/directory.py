@@ -109,6 +109,16 @@ def rows_of_account(cursor: Cursor[DictRow], account_id: AccountId) -> list[Dict
     ).fetchall()
 
 
+def rows_of_kinds(
+    cursor: Cursor[DictRow], account_id: AccountId, kinds: Sequence[str]
+) -> list[DictRow]:
+    """The account's rows of these kinds, deleted ones too."""
+    return cursor.execute(
+        "SELECT * FROM views.resource WHERE account_id = %s AND kind = ANY(%s) ORDER BY position",
+        (account_id, list(kinds)),
+    ).fetchall()
+
+
 def changed_after(cursor: Cursor[DictRow], position: int, kinds: Sequence[str]) -> list[DictRow]:
     """Rows of these kinds, of all accounts, that changed after `position`, in order."""
     return cursor.execute(

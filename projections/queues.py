@@ -1,6 +1,7 @@
 """How long did callers wait, and for whom? One row per caller in a queue (spec 05, queue_cdr)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Cursor
@@ -64,7 +65,7 @@ class Queues(Projection):
     """
 
     def fold(self, cursor: Cursor[DictRow], facts: Sequence[Positioned]) -> bool:
-        queued: list[dict[str, Any]] = []
+        came: list[dict[str, Any]] = []
         changes: dict[Key, dict[str, Any]] = {}
         last: dict[tuple[AccountId, str], dict[str, Any]] = {}
         """Agent → the last of his conversations that ends among `facts`."""
@@ -73,11 +74,11 @@ class Queues(Projection):
         for _, _, _, _, fact in facts:
             match fact:
                 case CallerQueued():
-                    queued.append(_queued(fact))
+                    came.append(queued(fact))
                 case CallerLeft() | LeaseConfirmed() | ConversationEnded():
                     key = (fact.call_id, fact.queue_id, fact.queued_at)
                     row = changes.setdefault(key, dict(zip(_NAMED, key, strict=True)))
-                    row |= _changed(fact)
+                    row |= changed(fact)
                     if isinstance(fact, ConversationEnded):
                         last[fact.account_id, fact.agent_id] = row
                 case AgentWrappedUp() | AgentLoggedOut():
@@ -85,16 +86,16 @@ class Queues(Projection):
                         told["wrap_up_ms"] = min(told["wrap_up_ms"], fact.at - told["ended_at"])
                     else:
                         ends.append(fact.model_dump(include={"account_id", "agent_id", "at"}))
-        if queued:
-            cursor.execute(_INSERT, columns_of(queued, list(_QUEUED)))
+        if came:
+            cursor.execute(_INSERT, columns_of(came, list(_QUEUED)))
         for end in ends:
             cursor.execute(_WRAP_UP, end)
         if changes:
             cursor.execute(_UPDATE, columns_of(changes.values(), list(_CHANGE)))
-        return bool(queued or changes or ends)
+        return bool(came or changes or ends)
 
 
-def _queued(fact: CallerQueued) -> dict[str, Any]:
+def queued(fact: CallerQueued) -> dict[str, Any]:
     return {
         "call_id": fact.call_id,
         "queue_id": fact.queue_id,
@@ -105,7 +106,7 @@ def _queued(fact: CallerQueued) -> dict[str, Any]:
     }
 
 
-def _changed(fact: CallerLeft | LeaseConfirmed | ConversationEnded) -> dict[str, Any]:
+def changed(fact: CallerLeft | LeaseConfirmed | ConversationEnded) -> dict[str, Any]:
     match fact:
         case CallerLeft():
             return {"ended_at": fact.at, "disposition": fact.departure.value}
@@ -119,18 +120,59 @@ def _changed(fact: CallerLeft | LeaseConfirmed | ConversationEnded) -> dict[str,
 
 # Query
 
-_METRICS = """
+
+@dataclass(slots=True)
+class Tally:
+    """Callers of a queue, counted."""
+
+    offered: int = 0
+    waiting: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    routed: int = 0
+    callback: int = 0
+    waited_ms: int = 0
+    """Of the answered, together."""
+    sl_met: int = 0
+    handled: int = 0
+    """Conversations that are over."""
+    handled_ms: int = 0
+    """With their wrap-up."""
+
+    def count(self, row: Mapping[str, Any], sl_threshold_sec: int, sign: int = 1) -> None:
+        """Put a row of `queue_cdr` in, or take it out (-1)."""
+        member = _COUNTED[row["disposition"]]
+        setattr(self, member, getattr(self, member) + sign)
+        self.offered += sign
+        if (connected := row.get("connected_at")) is not None:
+            wait = connected - row["enqueued_at"]
+            self.waited_ms += sign * wait
+            self.sl_met += sign * (wait <= sl_threshold_sec * 1000)
+        if row.get("ended_at") is not None and row.get("talk_ms") is not None:
+            self.handled += sign
+            self.handled_ms += sign * (row["talk_ms"] + row["wrap_up_ms"])
+
+
+_COUNTED = {
+    "offered": "waiting",
+    "answered": "answered",
+    "abandoned": "abandoned",
+    "timeout": "abandoned",
+    "routed": "routed",
+    "callback": "callback",
+}
+_TALLIES = """
     SELECT queue_id, count(*) AS offered,
            count(*) FILTER (WHERE disposition = 'offered') AS waiting,
            count(*) FILTER (WHERE disposition = 'answered') AS answered,
            count(*) FILTER (WHERE disposition IN ('abandoned', 'timeout')) AS abandoned,
            count(*) FILTER (WHERE disposition = 'routed') AS routed,
            count(*) FILTER (WHERE disposition = 'callback') AS callback,
-           coalesce(avg(connected_at - enqueued_at), 0)::bigint AS asa_ms,
+           coalesce(sum(connected_at - enqueued_at), 0)::bigint AS waited_ms,
            count(*) FILTER (WHERE connected_at - enqueued_at <= sl_ms) AS sl_met,
-           coalesce(avg(talk_ms + wrap_up_ms), 0)::bigint AS aht_ms,
-           coalesce(%(now)s - min(enqueued_at) FILTER (WHERE disposition = 'offered'), 0)
-               AS longest_wait_ms
+           count(talk_ms + wrap_up_ms) AS handled,
+           coalesce(sum(talk_ms + wrap_up_ms), 0)::bigint AS handled_ms,
+           min(enqueued_at) FILTER (WHERE disposition = 'offered') AS oldest
       FROM views.queue_cdr
       JOIN unnest(%(queues)s::text[], %(sl_ms)s::bigint[]) AS asked (queue_id, sl_ms)
      USING (queue_id)
@@ -147,6 +189,22 @@ def metrics(
 ) -> dict[str, dict[str, int]]:
     """Queue → figures of the callers who came within [since, now] (epoch ms), of all queues in
     `sl_threshold_sec`; 0 when there were none."""
+    found = tallies(cursor, account_id, sl_threshold_sec, since, now)
+    return {
+        queue_id: figures(*found.get(queue_id, (Tally(), None)), now)
+        for queue_id in sl_threshold_sec
+    }
+
+
+def tallies(
+    cursor: Cursor[DictRow],
+    account_id: AccountId,
+    sl_threshold_sec: Mapping[str, int],
+    since: int,
+    now: int,
+) -> dict[str, tuple[Tally, int | None]]:
+    """Queue → its callers within [since, now], counted, and when the first of those who wait
+    came."""
     asked = {
         "account": account_id,
         "since": since,
@@ -154,34 +212,47 @@ def metrics(
         "queues": list(sl_threshold_sec),
         "sl_ms": [seconds * 1000 for seconds in sl_threshold_sec.values()],
     }
-    rows = {row["queue_id"]: row for row in cursor.execute(_METRICS, asked).fetchall()}
-    return {queue_id: _figures(rows.get(queue_id, _NOTHING)) for queue_id in sl_threshold_sec}
-
-
-_NOTHING = dict.fromkeys(
-    (
-        *("offered", "waiting", "answered", "abandoned", "routed", "callback"),
-        *("asa_ms", "sl_met", "aht_ms", "longest_wait_ms"),
-    ),
-    0,
-)
-
-
-def _figures(row: Mapping[str, Any]) -> dict[str, int]:
     return {
-        "offered": row["offered"],
-        "waiting": row["waiting"],
-        "answered": row["answered"],
-        "abandoned": row["abandoned"],
-        "routed": row["routed"],
-        "callback": row["callback"],
-        "abandonRatePct": percent(row["abandoned"], row["offered"]),
-        "asaMs": row["asa_ms"],
-        "slMet": row["sl_met"],
-        "serviceLevelPct": percent(row["sl_met"], row["offered"]),
-        "ahtMs": row["aht_ms"],
-        "longestWaitMs": row["longest_wait_ms"],
+        row.pop("queue_id"): (
+            Tally(**{n: v for n, v in row.items() if n != "oldest"}),
+            row["oldest"],
+        )
+        for row in cursor.execute(_TALLIES, asked).fetchall()
     }
+
+
+def figures(tally: Tally, oldest: int | None, now: int) -> dict[str, int]:
+    """What is counted, as spec 05 wants it. `oldest`: when the first of those who wait came."""
+    return {
+        "offered": tally.offered,
+        "waiting": tally.waiting,
+        "answered": tally.answered,
+        "abandoned": tally.abandoned,
+        "routed": tally.routed,
+        "callback": tally.callback,
+        "abandonRatePct": percent(tally.abandoned, tally.offered),
+        "asaMs": mean(tally.waited_ms, tally.answered),
+        "slMet": tally.sl_met,
+        "serviceLevelPct": percent(tally.sl_met, tally.offered),
+        "ahtMs": mean(tally.handled_ms, tally.handled),
+        "longestWaitMs": 0 if oldest is None else max(0, now - oldest),
+    }
+
+
+def mean(total: int, count: int) -> int:
+    """Rounded half up; 0 of nothing is 0."""
+    return (2 * total + count) // (2 * count) if count else 0
+
+
+def unfinished(
+    cursor: Cursor[DictRow], account_id: AccountId, since: int, at: int
+) -> list[DictRow]:
+    """The rows of callers who came at `since` or later which a fact of `at` or later can change."""
+    return cursor.execute(
+        "SELECT * FROM views.queue_cdr WHERE account_id = %(account)s AND enqueued_at >= %(since)s"
+        " AND (ended_at IS NULL OR (talk_ms IS NOT NULL AND ended_at + wrap_up_ms > %(at)s))",
+        {"account": account_id, "since": since, "at": at},
+    ).fetchall()
 
 
 def rows_of_call(cursor: Cursor[DictRow], call_id: CallId) -> list[DictRow]:

@@ -76,9 +76,9 @@ def _children(settings: Settings, servers: Servers, demo_rate: float | None) -> 
         for slot in range(1, settings.gateways + 1)
     ]
     children.append(forever("api", 2, partial(wiring.api, settings, servers)))
-    for name, port in (("realtime", settings.realtime_port), ("console", settings.console_port)):
-        serve_bare = partial(wiring.bare_service, settings, servers, port, name)
-        children.append(forever(name, 2, serve_bare))
+    children.append(forever("realtime", 2, partial(wiring.realtime, settings, servers)))
+    console = partial(wiring.bare_service, settings, servers, settings.console_port, "console")
+    children.append(forever("console", 2, console))
     if demo_rate is not None:
         show = partial(demonstration.demo, settings, servers, demo_rate)
         children.append(forever("demo", 3, show))
@@ -95,7 +95,7 @@ def serve(service: Service) -> None:
             uvloop.run(wiring.api(settings, servers))
         case Service.REALTIME:
             port = settings.realtime_port
-            uvloop.run(wiring.bare_service(settings, servers, port, "realtime"))
+            uvloop.run(wiring.realtime(settings, servers))
         case Service.CONSOLE:
             port = settings.console_port
             uvloop.run(wiring.bare_service(settings, servers, port, "console"))

@@ -124,6 +124,8 @@ class Queue(resources.Queue):
     ewt_aht_sec: Annotated[int, Field(ge=1, le=86_400)] = 180
     sl_threshold_sec: Seconds = 20
     sl_target_pct: Annotated[int, Field(ge=0, le=100)] = 80
+    alarm_wait_sec: Seconds = 120
+    alarm_sl_pct: Annotated[int, Field(ge=0, le=100)] = 60
     recording: Flag = 0
     confirm_accept: Flag = 0
 

@@ -10,6 +10,12 @@ GRACE = 5
 """Seconds that requests under way may take to finish after the stop."""
 
 
+MAX_MESSAGE = 16 * 1024
+"""Bytes of a message from a WebSocket's client."""
+PING = 20.0
+"""Seconds between two pings on a WebSocket, and for which an answer is waited."""
+
+
 class _Server(uvicorn.Server):
     """Signals are ours: the process stops its parts in order."""
 
@@ -17,15 +23,22 @@ class _Server(uvicorn.Server):
         return
 
 
-async def serve(app: Any, address: str, port: int, stop: asyncio.Event) -> None:
-    """Answer until `stop` is set, then finish what is under way."""
+async def serve(
+    app: Any, address: str, port: int, stop: asyncio.Event, *, websockets: bool = False
+) -> None:
+    """Answer until `stop` is set, then finish what is under way. A WebSocket takes small messages
+    only, and one that does not answer pings is closed."""
     server = _Server(
         uvicorn.Config(
             app,
             http="httptools",
             loop="none",
             lifespan="off",
-            ws="none",
+            ws="websockets-sansio" if websockets else "none",
+            ws_max_size=MAX_MESSAGE,
+            ws_ping_interval=PING,
+            ws_ping_timeout=PING,
+            ws_per_message_deflate=False,  # costs more than it saves where frames are many
             log_config=None,
             access_log=False,
             server_header=False,

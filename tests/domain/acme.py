@@ -38,6 +38,8 @@ class Acme:
         self.now = now
         self.platform = Platform(wholesale)
         self.rows = Configuration()
+        self.history: list[Fact] = []
+        """All that was configured."""
         self.presence = Presence()
         self.capacity = Capacity()
         self.dnc: DncList | None = None
@@ -99,6 +101,7 @@ class Acme:
         return Author(ACCOUNT, "key_1", self.now)
 
     def configure(self, facts: list[Fact]) -> None:
+        self.history += facts
         for fact in facts:
             CONFIGURATION.evolve(self.rows, fact)
 

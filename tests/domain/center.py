@@ -9,7 +9,7 @@ from domain.acd import agents, callers, deadlines, leases
 from domain.acd import floor as floors
 from domain.acd.agents import Membership
 from domain.acd.callers import Place
-from domain.acd.desk import at_desk
+from domain.acd.desk import at_desk, is_agent
 from domain.acd.floor import Agent, Bucket, Floor, FloorFact, Lease, State, bucket
 from domain.acd.leases import Verdict
 from domain.capacity import Capacity
@@ -231,9 +231,23 @@ class Center:
         return self.apply(desk.facts)
 
 
-def a_shift(chance: Random, now: Millis = NOW, prefix: str = "", calls: int = 30) -> list[Fact]:
+class WholeCenter(Center):
+    """One whose `facts` tell its configuration, too."""
+
+    def __init__(self, now: Millis = NOW) -> None:
+        super().__init__(now)
+        self.facts = self.rows.history
+
+
+def a_shift(
+    chance: Random,
+    now: Millis = NOW,
+    prefix: str = "",
+    calls: int = 30,
+    kind: type[Center] = Center,
+) -> list[Fact]:
     """A busy hour with three agents and two queues: everything that can happen, by dice."""
-    center = Center(now)
+    center = kind(now)
     queues = [f"q_{prefix}1", f"q_{prefix}2"]
     center.queue(queues[0], wrap_up_sec=5)
     center.queue(queues[1], strategy="ring_all", max_wait_sec=40)
@@ -252,7 +266,29 @@ def a_shift(chance: Random, now: Millis = NOW, prefix: str = "", calls: int = 30
             if chance.random() < 0.3:
                 center.end(call_id)
         _have_a_mind_of_ones_own(center, chance.choice(agents), queues, chance)
+        if kind is WholeCenter:
+            _reorganise(center, chance.choice(agents), queues, chance)
     return center.facts
+
+
+def _reorganise(center: Center, agent: str, queues: Sequence[str], chance: Random) -> None:
+    """Somebody works on the configuration meanwhile."""
+    queue, rows = chance.choice(queues), center.rows
+    rows.now = center.now
+    assigned = f"aqa_{agent[3:]}_{queue}"
+    match chance.randrange(30):
+        case 0:
+            rows.change("queue", queue, name=f"{queue} {chance.randrange(9)}", alarm_sl_pct=50)
+        case 1 if assigned in rows.rows.directory.rows:
+            rows.lose("agent_queue_assignment", assigned)
+        case 2 if assigned in rows.rows.directory.rows and is_agent(rows.rows.directory, agent):
+            rows.change("agent_queue_assignment", assigned, tier_level=chance.randrange(1, 3))
+        case 3:
+            rows.change("sip_user", agent, display_name=f"Agent {chance.randrange(9)}")
+        case 4:
+            rows.lose("queue", rows.add("queue", f"{queue}-{center.now}", name="For a moment"))
+        case 5:
+            rows.change("sip_user", agent, is_agent=chance.randrange(2))
 
 
 def _have_a_mind_of_ones_own(

@@ -66,10 +66,12 @@ class System:
         }
         self.edge_url = f"http://127.0.0.1:{ports['EDGE']}"
         self.api_url = f"http://127.0.0.1:{ports['API']}"
+        self.realtime_url = f"http://127.0.0.1:{ports['REALTIME']}"
         self.log = self.folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
         self.edge = httpx.Client(base_url=self.edge_url, timeout=10)
         self.api = httpx.Client(base_url=self.api_url, timeout=10)
+        self.realtime = httpx.Client(base_url=self.realtime_url, timeout=10)
 
     # Life
 
@@ -85,7 +87,7 @@ class System:
             self.wait_ready()
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        for client in (self.edge, self.api):
+        for client in (self.edge, self.api, self.realtime):
             eventually(lambda client=client: client.get("/readyz").status_code == 200, timeout)  # type: ignore[misc]
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
@@ -99,6 +101,7 @@ class System:
             self.stop()
         self.edge.close()
         self.api.close()
+        self.realtime.close()
         if (kept := os.environ.get("CALLPLANE_TEST_LOGS")) and self.log.exists():
             shutil.copy(self.log, Path(kept) / f"{self.folder.name}.log")
         shutil.rmtree(self.folder, ignore_errors=True)

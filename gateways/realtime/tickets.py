@@ -1,0 +1,100 @@
+"""Tickets: a browser cannot show a credential when it opens a WebSocket, so it shows one before and
+gets a ticket that opens one, once, within 30 seconds.
+
+A ticket is a random name in a bucket of the bus, so that any process can take it, and only one does
+(compare-and-set). Under it lies, sealed, what was shown: it is looked at again for as long as the
+viewer is there.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import time
+from typing import Any, Literal, NamedTuple
+
+import nats.errors
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from nats.aio.client import Client
+from nats.js.api import KeyValueConfig, StorageType
+from nats.js.errors import Error as JetStreamError
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.kv import KeyValue
+
+from domain.errors import Unavailable
+from gateways.problems import Unauthenticated
+
+BUCKET = "tickets"
+LIFE = 30
+"""Seconds."""
+TIMEOUT = 2.0
+_FORM = re.compile(r"[A-Za-z0-9_-]{43}")
+
+Purpose = Literal["wallboard", "debug"]
+
+
+class Shown(NamedTuple):
+    """What was shown for a ticket."""
+
+    purpose: Purpose
+    headers: dict[str, str]
+    peer: str
+    """The address that it came from."""
+
+
+class Tickets:
+    def __init__(self, client: Client, key: bytes) -> None:
+        """`key`: 32 bytes, the same in all processes."""
+        self._client = client
+        self._cipher = AESGCM(hashlib.sha256(b"callplane tickets" + key).digest())
+        self._opened: KeyValue | None = None
+
+    async def issue(self, shown: Shown) -> str:
+        ticket, nonce = secrets.token_urlsafe(32), os.urandom(12)
+        text = orjson.dumps({**shown._asdict(), "until": time.time() + LIFE})
+        sealed = nonce + self._cipher.encrypt(nonce, text, ticket.encode())
+        try:
+            await (await self._bucket()).create(ticket, sealed)
+        except (nats.errors.Error, JetStreamError, TimeoutError) as error:
+            raise Unavailable(f"the bus is away: {error!r}") from None
+        return ticket
+
+    async def redeem(self, ticket: str, purpose: Purpose) -> Shown:
+        """What was shown for it. Raises Unauthenticated for one that is unknown, over, taken or for
+        something else."""
+        if not _FORM.fullmatch(ticket):
+            raise Unauthenticated("this needs a ticket")
+        try:
+            bucket = await self._bucket()
+            entry = await bucket.get(ticket)
+            await bucket.delete(ticket, last=entry.revision)
+        except (KeyNotFoundError, KeyWrongLastSequenceError):
+            raise _used() from None
+        except (nats.errors.Error, JetStreamError, TimeoutError) as error:
+            raise Unavailable(f"the bus is away: {error!r}") from None
+        found = self._unsealed(ticket, entry.value or b"")
+        if found.pop("until") < time.time() or found["purpose"] != purpose:
+            raise _used()
+        return Shown(**found)
+
+    def _unsealed(self, ticket: str, sealed: bytes) -> dict[str, Any]:
+        try:
+            text = self._cipher.decrypt(sealed[:12], sealed[12:], ticket.encode())
+        except (InvalidTag, ValueError):
+            raise _used() from None
+        found: dict[str, Any] = orjson.loads(text)
+        return found
+
+    async def _bucket(self) -> KeyValue:
+        if self._opened is None:
+            jetstream = self._client.jetstream(timeout=TIMEOUT)
+            self._opened = await jetstream.create_key_value(
+                KeyValueConfig(bucket=BUCKET, history=1, ttl=LIFE, storage=StorageType.MEMORY)
+            )
+        return self._opened
+
+
+def _used() -> Unauthenticated:
+    return Unauthenticated("the ticket is unknown, used or over")
