@@ -2,7 +2,7 @@
 dashboard's bucket, one per reservation (spec 05, Agent KPIs)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -289,7 +289,8 @@ def with_open_spell(worked: Worked, row: Row, since: int, now: int) -> Worked:
     """The same, with what the agent does at `now`."""
     if row["bucket"] in (None, Bucket.OFFLINE.value):
         return worked
-    found = replace(worked, spent=dict(worked.spent))
+    counts = (worked.offered, worked.answered, worked.missed)
+    found = Worked(dict(worked.spent), worked.logged_in, *counts)
     found.add(row | {"begun": row["since"], "ended": now}, since, now)
     return found
 
@@ -356,15 +357,19 @@ def figures(done: Worked, window: int) -> dict[str, Any]:
     }
 
 
+_READY = Bucket.READY.value
+_HANDLING = (Bucket.INCALL.value, Bucket.WRAPUP.value)
+
+
 def occupancy(done: Worked) -> int:
     """Percent of the time in which he was to be had for callers."""
     handle = handling(done)
-    return percent(handle, handle + done.spent.get(Bucket.READY.value, 0))
+    return percent(handle, handle + done.spent.get(_READY, 0))
 
 
 def handling(done: Worked) -> int:
     """Milliseconds for callers of queues."""
-    return sum(done.spent.get(one.value, 0) for one in (Bucket.INCALL, Bucket.WRAPUP))
+    return sum(done.spent.get(bucket, 0) for bucket in _HANDLING)
 
 
 def percent(part: float, whole: float) -> int:

@@ -7,8 +7,8 @@
     caller:<call>    who waits, and who rings for him
 
 All times are epoch milliseconds, so that whoever shows them can let them tick. A value is replaced
-as a whole. What depends on the time alone (occupancy) is in `gauges`, which is to be asked for now
-and then; all the rest changes by facts only.
+as a whole. What depends on the time alone (occupancy) is in `gauges`, to be asked for every
+second or so; all the rest changes by facts only.
 """
 
 from collections import Counter
@@ -38,6 +38,7 @@ from events.resources import (
     SipUser,
 )
 from projections.agents import occupancy
+from projections.queues import mean
 from projections.wallboard import tiles
 from projections.wallboard.tiles import Value
 from projections.wallboard.visits import Visits
@@ -81,6 +82,7 @@ class Board:
         self._staff: dict[str, Counter[str]] = {}
         """Queue → how many of its agents are in each bucket."""
         self._changed: set[str] = set()
+        self._occupancy = 0
         for id, _ in rows_of(rows, SipUser):
             self._restand(id)
         self._changed = set(self.keys())
@@ -191,6 +193,7 @@ class Board:
 
     def values(self, now: int) -> dict[str, Value]:
         """Everything there is."""
+        self._occupancy = self._mean_occupancy(now)
         found = ((key, self.value(key, now)) for key in self.keys())
         return {key: value for key, value in found if value is not None}
 
@@ -207,7 +210,7 @@ class Board:
                 body = self._rows.account
                 return tiles.account(self.account_id, body, self.since) if body else None
             case "gauges":
-                return self.gauges(now)
+                return self._gauges(now)
             case "queue":
                 return self._queue(id, now)
             case "agent":
@@ -218,13 +221,24 @@ class Board:
         return None
 
     def gauges(self, now: int) -> Value:
-        worked = (self._work.until(id, now) for id in self._standings)
+        """Exactly as they are at `now`."""
+        self._occupancy = self._mean_occupancy(now)
+        return self._gauges(now)
+
+    def _gauges(self, now: int) -> Value:
+        """With the occupancy as it was computed last: that takes a look at every agent."""
         return tiles.gauges(
             [self._visits.figures(id, now) for id, _ in self._queues()],
-            [occupancy(done) for done in worked if done.logged_in],
+            self._occupancy,
             [caller.queued_at for caller in self._presence.floor.callers.values()],
             Counter(one.bucket.value for one in self._standings.values()),
         )
+
+    def _mean_occupancy(self, now: int) -> int:
+        """Of who was at work."""
+        worked = (self._work.until(id, now) for id in self._standings)
+        found = [occupancy(done) for done in worked if done.logged_in]
+        return mean(sum(found), len(found))
 
     def kpis(self, now: int) -> dict[str, Any]:
         """All figures as /v1/queues and /v1/agents have them, and the gauges."""

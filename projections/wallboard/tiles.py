@@ -16,7 +16,7 @@ from events.resources import Account, Queue, SipUser
 from projections.agents import Row, Worked, percent
 from projections.queues import mean
 
-BUSY = (Bucket.RING, Bucket.INCALL, Bucket.EXTCALL, Bucket.WRAPUP)
+BUSY = [one.value for one in (Bucket.RING, Bucket.INCALL, Bucket.EXTCALL, Bucket.WRAPUP)]
 
 Value = dict[str, Any]
 
@@ -35,7 +35,7 @@ def queue(desk: Desk, id: str, body: Queue, staff: Counter[str], figures: dict[s
         "waiting": line.size(waiting),
         "oldestSince": min((turn[1] for turn in line.values(waiting)), default=None),
         "ready": staff[Bucket.READY.value],
-        "busy": sum(staff[bucket.value] for bucket in BUSY),
+        "busy": sum(staff[name] for name in BUSY),
         "agents": counts(staff),
         "ewtSec": ewt_of_next(desk, id),
         "slThresholdSec": body.sl_threshold_sec,
@@ -86,7 +86,7 @@ def caller(body: Caller) -> Value:
 
 def gauges(
     figures: list[dict[str, int]],
-    occupancies: list[int],
+    occupancy_pct: int,
     waiting: list[int],
     buckets: Counter[str],
 ) -> Value:
@@ -96,7 +96,7 @@ def gauges(
     for one in figures:
         total.update({name: one[name] for name in _ADDED})
     return {
-        "occupancyPct": mean(sum(occupancies), len(occupancies)),
+        "occupancyPct": occupancy_pct,
         "serviceLevelPct": percent(total["slMet"], total["offered"]),
         "asaMs": weighted(figures, "asaMs", "answered"),
         "ahtMs": weighted(figures, "ahtMs", "answered"),
@@ -130,4 +130,7 @@ def weighted(figures: Iterable[dict[str, int]], member: str, weight: str) -> int
 
 
 def counts(buckets: Counter[str]) -> dict[str, int]:
-    return {one.value: buckets[one.value] for one in Bucket}
+    return {name: buckets[name] for name in _BUCKETS}
+
+
+_BUCKETS = [one.value for one in Bucket]

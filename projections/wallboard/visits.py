@@ -38,22 +38,19 @@ class Visits:
         self.sl_threshold_sec = sl_threshold_sec
         self._tallies = dict(tallies)
         self._rows: dict[Key, Row] = {}
+        self._waiting: dict[str, set[Key]] = {}
+        """Queue → the rows of those who wait."""
         self._noted: dict[str, Key] = {}
         """Agent → the row of which he writes the notes."""
         for row in sorted(rows, key=lambda row: row["ended_at"] or 0):
-            key = (CallId(row["call_id"]), str(row["queue_id"]), int(row["enqueued_at"]))
-            self._rows[key] = row
+            self._rows[_key(row)] = row
+            self._mark(row, is_in=True)
             if row["ended_at"] is not None:
-                self._noted[row["agent_id"]] = key
+                self._noted[row["agent_id"]] = _key(row)
 
     def figures(self, queue_id: str, now: int) -> dict[str, int]:
-        waiting = (
-            key[2]
-            for key, row in self._rows.items()
-            if key[1] == queue_id and row["disposition"] == "offered"
-        )
-        tally = self._tallies.get(queue_id, Tally())
-        return queues.figures(tally, min(waiting, default=None), now)
+        oldest = min((came for _, _, came in self._waiting.get(queue_id, ())), default=None)
+        return queues.figures(self._tallies.get(queue_id, Tally()), oldest, now)
 
     def fold(self, fact: Fact) -> str | None:
         """The queue whose figures are others now."""
@@ -75,7 +72,7 @@ class Visits:
         return None
 
     def _come(self, row: Row) -> str | None:
-        key = (row["call_id"], row["queue_id"], row["enqueued_at"])
+        key = _key(row)
         if row["enqueued_at"] < self._since or key in self._rows:
             return None
         self._rows[key] = row
@@ -113,3 +110,13 @@ class Visits:
     def _count(self, row: Row, sign: int) -> None:
         threshold = self.sl_threshold_sec.get(row["queue_id"], SL_THRESHOLD_SEC)
         self._tallies.setdefault(row["queue_id"], Tally()).count(row, threshold, sign)
+        self._mark(row, is_in=sign > 0)
+
+    def _mark(self, row: Row, *, is_in: bool) -> None:
+        if row["disposition"] == "offered":
+            waiting = self._waiting.setdefault(row["queue_id"], set())
+            (waiting.add if is_in else waiting.discard)(_key(row))
+
+
+def _key(row: Row) -> Key:
+    return CallId(row["call_id"]), str(row["queue_id"]), int(row["enqueued_at"])

@@ -119,6 +119,7 @@ def test_who_follows_the_facts_sees_what_is(
             screen[key] = value  # type: ignore[assignment]
             if value is None:
                 del screen[key]
+    screen["gauges"] = board.gauges(now)
     store.projector.catch_up()
     fresh = store.load(account_id, since)
     assert screen == fresh.values(now)
