@@ -64,7 +64,9 @@ from gateways.media.mailroom import Mailroom
 from gateways.media.objects import ObjectStore, open_objects
 from gateways.provisioning import Provisioner
 from gateways.realtime.hub import Hub
+from gateways.realtime.tap import Tap
 from gateways.realtime.tickets import Tickets
+from gateways.realtime.viewers import Viewers
 from gateways.security import Security
 from gateways.speech.local import LocalVoice
 from gateways.speech.remote import HttpVoice
@@ -278,21 +280,20 @@ async def realtime(settings: Settings, servers: Servers) -> None:
         await ensure_streams(client, settings.events_retention_days)
         reader = await stack.enter_async_context(reading(servers))
         commander = await stack.enter_async_context(commanding(client))
-        hub = Hub(
-            client,
-            partial(_board, reader),
-            _begin_of_day,
-            clock,
-            settings.max_viewers,
-            partial(reader.caught_up, "directory"),
+        viewers = Viewers(settings.max_viewers, partial(reader.caught_up, "directory"))
+        hub = Hub(client, partial(_board, reader), _begin_of_day, clock, viewers)
+        tasks = (hub.run(), viewers.run(), viewers.close_at(stop))
+        running = [asyncio.create_task(task) for task in tasks]
+        await stack.enter_async_context(background(stop, *running))
+        app = live_views(
+            public_context(settings, client, commander, reader),
+            Gate(networks(settings.node_cidrs), settings.admin_token),
+            hub,
+            Tap(client),
+            Tickets(client, key_from(made_secret(settings, "secret_key"))),
+            _health(client, reader),
+            settings.max_body_bytes,
         )
-        tickets = Tickets(client, key_from(made_secret(settings, "secret_key")))
-        running = asyncio.create_task(hub.run())
-        closing = asyncio.create_task(hub.close_at(stop))
-        await stack.enter_async_context(background(stop, running, closing))
-        context = public_context(settings, client, commander, reader)
-        health = _health(client, reader)
-        app = live_views(context, hub, tickets, health, settings.max_body_bytes)
         await serve(app, settings.bind, settings.realtime_port, stop, websockets=True)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -20,7 +20,8 @@ from gateways.bus.relay import POSITION
 from gateways.bus.tail import Tail
 from gateways.problems import Unauthenticated
 from gateways.realtime.frames import Place
-from gateways.realtime.hub import Hub, Viewer
+from gateways.realtime.hub import Hub
+from gateways.realtime.viewers import Viewer, Viewers
 from gateways.realtime.watched import Watched
 from gateways.store.codec import encode
 from projections.wallboard.board import Board
@@ -65,14 +66,15 @@ async def bus(nats_url: str, max_viewers: int = 3) -> AsyncIterator[Bus]:
     async def settled() -> None:
         return
 
-    made.hub = Hub(client, made.load, lambda _: NOW, lambda: NOW, max_viewers, settled)
-    running = asyncio.create_task(made.hub.run())
+    viewers = Viewers(max_viewers, settled)
+    made.hub = Hub(client, made.load, lambda _: NOW, lambda: NOW, viewers)
+    running = [asyncio.create_task(one) for one in (made.hub.run(), viewers.run())]
     try:
         yield made
     finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         await asyncio.sleep(0)
         await client.close()
 
@@ -161,11 +163,11 @@ def test_two_at_the_same_place_share_a_frame(nats_url: str) -> None:
 def test_one_viewer_too_many_comes_later(nats_url: str) -> None:
     async def work(made: Bus) -> None:
         await made.hub.watched(ACCOUNT)
-        with made.hub.admitted(viewer()), made.hub.admitted(viewer()):
-            third, fourth = made.hub.admitted(viewer()), made.hub.admitted(viewer())
+        with made.hub.viewers.admitted(viewer()), made.hub.viewers.admitted(viewer()):
+            third, fourth = made.hub.viewers.admitted(viewer()), made.hub.viewers.admitted(viewer())
             with third, pytest.raises(Unavailable), fourth:
                 pass
-            with made.hub.admitted(viewer()):
+            with made.hub.viewers.admitted(viewer()):
                 pass
 
     run(nats_url, work)
@@ -180,7 +182,7 @@ def test_who_may_not_look_any_more_is_sent_away_at_once(nats_url: str) -> None:
         good, bad = viewer(), viewer(refused)
         bad.key = "another"
         revoked = DELETED["api_key"](account_id=ACCOUNT, at=NOW, id="key_1", by="test")
-        with made.hub.admitted(good), made.hub.admitted(bad):
+        with made.hub.viewers.admitted(good), made.hub.viewers.admitted(bad):
             await made.publish(revoked)
             await asyncio.wait_for(bad.over.wait(), 5)
             assert isinstance(bad.refusal, Unauthenticated)

@@ -8,9 +8,8 @@ GET  /wallboard/why?callId=     why nobody rings for a caller
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
 
 import orjson
 from litestar import Litestar, Request, Response, Router, get, post
@@ -19,16 +18,21 @@ from litestar.enums import ScopeType
 from litestar.params import QueryParameter
 from litestar.types import Receive, Scope, Send
 
-from domain.errors import Invalid, NotFound, Unavailable
+from domain.errors import Invalid, NotFound
+from gateways.access import Gate
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
 from gateways.http.failures import PROBLEM_HANDLERS
-from gateways.http.realtime import streams
-from gateways.http.realtime.passes import caller_of, shown_by, viewer_of
+from gateways.http.realtime import debug, streams
+from gateways.http.realtime.debug import Monitor
+from gateways.http.realtime.passes import caller_of, key_of, query_of, shown_by
 from gateways.http.realtime.streams import Visit
 from gateways.http.v1.context import SCOPE, Caller, Context, authorise, provide_caller
+from gateways.problems import MethodNotAllowed
 from gateways.realtime.frames import place_from
 from gateways.realtime.hub import Hub
+from gateways.realtime.tap import Tap
 from gateways.realtime.tickets import LIFE, Tickets
+from gateways.realtime.viewers import Viewer
 from gateways.realtime.watched import Watched
 
 OF_WALLBOARD = {SCOPE: "wallboard"}
@@ -68,9 +72,15 @@ def _json(body: dict[str, Any]) -> Response[bytes]:
 
 
 def realtime(
-    context: Context, hub: Hub, tickets: Tickets, others: Sequence[Endpoint], max_body: int
+    context: Context,
+    gate: Gate,
+    hub: Hub,
+    tap: Tap,
+    tickets: Tickets,
+    others: Sequence[Endpoint],
+    max_body: int,
 ) -> Asgi:
-    """The app; `others` are its endpoints outside /wallboard (health)."""
+    """The app; `others` are its other endpoints (health)."""
     wallboard = Router(
         "/wallboard",
         route_handlers=[create_ticket, show_data, show_why],
@@ -78,22 +88,36 @@ def realtime(
         dependencies={
             "caller": Provide(provide_caller, sync_to_thread=False),
             "hub": Provide(lambda: hub, sync_to_thread=False),
-            "tickets": Provide(lambda: tickets, sync_to_thread=False),
         },
-        request_max_body_size=max_body,
     )
     app = Litestar(
-        [wallboard, *(other.handler() for other in others)],
+        [wallboard, debug.router(), *(other.handler() for other in others)],
+        dependencies={"tickets": Provide(lambda: tickets, sync_to_thread=False)},
+        request_max_body_size=max_body,
         exception_handlers=PROBLEM_HANDLERS,
         openapi_config=None,
         logging_config=None,
     )
-    app.state.context = context
+    app.state.context, app.state.gate = context, gate
     live = [
         Endpoint("/wallboard/ws", _Live(app, hub, tickets, ScopeType.WEBSOCKET).serve, False),
         Endpoint("/wallboard/sse", _Live(app, hub, tickets, ScopeType.HTTP).serve, False),
+        Endpoint("/debug/ws", Monitor(app, tap, hub.viewers, tickets).serve, False),
     ]
-    return fast_paths(measured(app), [*live, *others])
+    return _only(fast_paths(measured(app), [*live, *others]), {one.path for one in live})
+
+
+def _only(app: Asgi, paths: Collection[str]) -> Asgi:
+    """`app`, with WebSockets at these paths and nowhere else."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.WEBSOCKET and scope["path"] not in paths:
+            await receive()
+            await streams.refuse(scope, send, NotFound(f"no WebSocket at {scope['path']}"))
+        else:
+            await app(scope, receive, send)
+
+    return serve
 
 
 class _Live:
@@ -108,25 +132,29 @@ class _Live:
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.WEBSOCKET:
             await receive()  # the wish to connect
-        visit = await streams.entered(scope, send, self._enter)
-        if visit is None:
-            return
-        stream = streams.websocket if self._kind is ScopeType.WEBSOCKET else streams.server_sent
+        stream = streams.websocket if scope["type"] == ScopeType.WEBSOCKET else streams.server_sent
         try:
-            with self._hub.admitted(visit.viewer):
+            visit = await self._enter(scope)
+            with self._hub.viewers.admitted(visit.viewer):
                 await stream(visit, receive, send)
-        except Unavailable as full:
-            await streams.refuse(scope, send, full)
+        except Exception as error:
+            await streams.refuse_for(scope, send, error)
 
     async def _enter(self, scope: Scope) -> Visit:
         if scope["type"] != self._kind:
             raise Invalid(f"{scope['path']} speaks {self._kind.value}")
-        query = _query(scope)
+        if scope.get("method", "GET") != "GET":
+            raise MethodNotAllowed(f"{scope['path']} takes GET")
+        query = query_of(scope)
         shown = await self._tickets.redeem(query.get("ticket", ""), "wallboard")
         caller = await caller_of(self._app, shown, create_ticket)
         place = place_from(query.get("since") or _header(scope, b"last-event-id"))
         watched = await self._hub.watched(caller.account_id)
-        viewer = viewer_of(self._app, shown, caller, create_ticket)
+
+        async def check() -> None:
+            await caller_of(self._app, shown, create_ticket)
+
+        viewer = Viewer(caller.account_id, key_of(shown), check)
         return Visit(viewer, watched.frames(place), lambda asked: _answer(watched, asked))
 
 
@@ -139,10 +167,6 @@ def _answer(watched: Watched, asked: dict[str, Any]) -> bytes | None:
         case {"type": "ping", "id": int(number)}:
             return orjson.dumps({"type": "pong", "id": number, "at": time.time_ns() // 1_000_000})
     return None
-
-
-def _query(scope: Scope) -> dict[str, str]:
-    return dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
 
 
 def _header(scope: Scope, name: bytes) -> str | None:

@@ -5,14 +5,14 @@ is there, so whatever opens /v1 opens this, and whatever closes it closes this t
 """
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.types import Scope
 
 from gateways.http.v1.context import Caller, authorise
-from gateways.realtime.hub import Viewer
 from gateways.realtime.tickets import Purpose, Shown
 
 CREDENTIALS = ("x-api-key", "authorization", "x-account-id", "x-admin-token", "x-forwarded-for")
@@ -28,29 +28,27 @@ def shown_by(connection: Connection, purpose: Purpose) -> Shown:
 
 async def caller_of(app: Any, shown: Shown, handler: BaseRouteHandler) -> Caller:
     """Ask again who shows this, as `handler` would. Raises the guard's refusal."""
-    connection = ASGIConnection[Any, Any, Any, Any](_scope(app, shown))
+    connection = connection_of(app, shown)
     await authorise(connection, handler)
     found: Caller = connection.state.caller
     return found
 
 
-def viewer_of(app: Any, shown: Shown, caller: Caller, handler: BaseRouteHandler) -> Viewer:
-    async def check() -> None:
-        await caller_of(app, shown, handler)
-
-    return Viewer(caller.account_id, _key(shown.headers), check)
+def key_of(shown: Shown) -> str:
+    """The same for the same credential."""
+    return hashlib.sha256(repr(sorted(shown.headers.items())).encode()).hexdigest()
 
 
-def _key(headers: Mapping[str, str]) -> str:
-    return hashlib.sha256(repr(sorted(headers.items())).encode()).hexdigest()
+def query_of(scope: Scope) -> dict[str, str]:
+    return dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
 
 
-def _scope(app: Any, shown: Shown) -> Any:
+def connection_of(app: Any, shown: Shown) -> Connection:
     """A request with nothing but a credential."""
-    return {
+    scope: Any = {
         "type": "http",
         "method": "GET",
-        "path": "/wallboard",
+        "path": "/",
         "query_string": b"",
         "headers": [(n.encode("latin-1"), v.encode("latin-1")) for n, v in shown.headers.items()],
         "client": (shown.peer, 0),
@@ -59,3 +57,4 @@ def _scope(app: Any, shown: Shown) -> Any:
         "state": {},
         "extensions": {},
     }
+    return ASGIConnection(scope)

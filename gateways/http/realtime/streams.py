@@ -6,7 +6,7 @@ holds no more than what the connection buffers.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +17,7 @@ from litestar.types import Receive, Scope, Send
 from commands.store import StoreDown
 from domain.errors import Forbidden, Refusal, Unavailable
 from gateways import problems
-from gateways.realtime.hub import Viewer
+from gateways.realtime.viewers import Viewer
 
 log = logging.getLogger("callplane.realtime")
 
@@ -26,7 +26,6 @@ UNAUTHENTICATED, FORBIDDEN, RESTART = 4401, 4403, 1012
 
 Answer = Callable[[dict[str, Any]], bytes | None]
 """To what a viewer sends over a WebSocket."""
-Enter = Callable[[Scope], Awaitable["Visit"]]
 
 
 class Visit:
@@ -52,18 +51,18 @@ async def refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
     await send({"type": f"{kind}.body", "body": body, "more_body": False})  # type: ignore[arg-type, misc]
 
 
-async def entered(scope: Scope, send: Send, enter: Enter) -> Visit | None:
-    """Let in whoever may; None when that was refused."""
-    try:
-        return await enter(scope)
-    except Refusal as refusal:
-        await refuse(scope, send, refusal)
-    except StoreDown:
-        await refuse(scope, send, Unavailable("the store does not answer"))
-    except Exception:
-        log.exception("%s failed", scope["path"])
-        await refuse(scope, send, Refusal("something went wrong inside"))
-    return None
+async def refuse_for(scope: Scope, send: Send, error: Exception) -> None:
+    """The same for whatever went wrong before a connection was open."""
+    match error:
+        case OSError():
+            return  # the client has gone
+        case Refusal():
+            await refuse(scope, send, error)
+        case StoreDown():
+            await refuse(scope, send, Unavailable("the store does not answer"))
+        case _:
+            log.error("%s failed", scope["path"], exc_info=error)
+            await refuse(scope, send, Refusal("something went wrong inside"))
 
 
 async def websocket(visit: Visit, receive: Receive, send: Send) -> None:
