@@ -34,7 +34,7 @@ log = logging.getLogger("callplane.relay")
 PAGE = 500
 POLL = 1.0
 """Seconds after which the store is asked even if no notification came."""
-REST = 0.05
+REST = 0.03
 """Seconds from the begin of one look to the next at least, so that facts that come in a stream go
 out in larger batches."""
 POSITION = "Callplane-Position"
