@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, run, traffic, tts
+from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, replay, run, traffic, tts
 
 app = typer.Typer(
     name="callplane",
@@ -19,6 +19,7 @@ app.command()(run.send)
 app.command()(run.migrate)
 app.command()(apply.apply)
 app.command()(calls.trace)
+app.command()(replay.replay)
 app.command()(calls.calls)
 app.command()(flows.simulate)
 app.add_typer(capacity.app, name="cac")
