@@ -33,7 +33,7 @@ REST = 0.05
 """Seconds from the begin of one look to the next at least. A page costs a millisecond of
 everybody's time however small it is: facts that come in a stream are folded in larger pages."""
 _LOCK = 7223
-PAGE_LOCK = 7226
+PAGE_LOCK = 7228
 """Advisory lock that every page shares; who has it alone (a rebuild that swaps) stops the runner
 between two pages. With the hash of the schema as second part."""
 

@@ -19,7 +19,7 @@ from gateways.store.projector import PAGE_LOCK, Projector, create
 from projections.base import Projection
 
 SHADOW = "views_shadow"
-_LOCK = 7225
+_LOCK = 7229
 _SAME = """
     SELECT count(*) AS rows,
            coalesce(sum(('x' || left(md5(t::text), 15))::bit(60)::bigint::numeric), 0) AS sum
