@@ -95,14 +95,15 @@ def clock() -> Millis:
     return Millis(time.time_ns() // 1_000_000)
 
 
+def platform(settings: Settings) -> Platform:
+    hosts = [host.strip() for host in settings.wholesale.split(",") if host.strip()]
+    return Platform(wholesale=tuple(hosts), max_duration_sec=settings.max_call_sec)
+
+
 def options(settings: Settings) -> Options:
     """What decisions need to know of the settings."""
-    hosts = [host.strip() for host in settings.wholesale.split(",") if host.strip()]
     return Options(
-        platform=Platform(
-            wholesale=tuple(hosts),
-            max_duration_sec=settings.max_call_sec,
-        ),
+        platform=platform(settings),
         nonce_secret=made_secret(settings, "nonce_secret"),
         media_uri=settings.media_uri,
         answered_idle_ms=settings.cac_idle_sec * 1000,
@@ -402,6 +403,7 @@ def public_context(
         objects(settings),
         settings.max_media_bytes,
         vault(settings, reader),
+        platform(settings),
     )
 
 
