@@ -349,6 +349,30 @@ class CallLimit(Resource):
     """1: what is beyond is refused. 0: it is admitted, and said."""
 
 
+class Rate(Value):
+    """What calls to (``out``) or through (``in``) numbers with this prefix cost."""
+
+    prefix: str = ""
+    """The first digits of an E.164 number; empty: every number that no other rate is for."""
+    direction: str = "out"
+    micros_per_min: int
+    first_sec: int = 60
+    """Seconds that are paid for at least."""
+    next_sec: int = 60
+    """Seconds in which is counted from there on."""
+    setup_micros: int = 0
+    """For each answered call, however long."""
+    label: str = ""
+
+
+class RatePlan(Resource):
+    """What calls cost, in millionths of the currency."""
+
+    name: str
+    currency: str
+    rates: tuple[Rate, ...] = ()
+
+
 class Webhook(Resource):
     url: str
     events: tuple[str, ...] = ("*",)
@@ -390,6 +414,7 @@ KINDS: dict[str, type[Resource]] = {
     "webhook": Webhook,
     "api_key": ApiKey,
     "call_limit": CallLimit,
+    "rate_plan": RatePlan,
     "media_file": MediaFile,
     "media_playlist": MediaPlaylist,
 }

@@ -170,6 +170,7 @@ def _announced(fact: Fact) -> Iterator[tuple[str, CallId | None, dict[str, Any]]
                     "queue_id": outcome.queue_id,
                     "agent_id": outcome.agent_id,
                     "ts": outcome.end_ts,
+                    **outcome.model_dump(include={"cost_micros", "currency"}, exclude_none=True),
                 },
             )
         case LimitExceeded():

@@ -32,6 +32,7 @@ from events.call import (
     CallRinging,
     CallRouted,
     FlowStepped,
+    Outcome,
     ProxyToUser,
     Reject,
     RunFlow,
@@ -151,6 +152,7 @@ def _steps_of(fact: Fact) -> list[dict[str, Any]]:
         case CallRevised():
             step = _sip(fact.ts, fact.late.value, f"'{fact.late.value}' arrived after the end")
             step["outcome"] = "late"
+            step["title"] += _cost(fact.outcome)
             step["detail"] |= fact.outcome.model_dump(mode="json")
             return [step]
         case CallObserved():
@@ -376,13 +378,20 @@ def _title(fact: CallRouted) -> str:
             return f"reject {reject.code} {reject.reason}"
 
 
+def _cost(outcome: Outcome) -> str:
+    if outcome.cost_micros is None:
+        return ""
+    units, micros = divmod(outcome.cost_micros, 1_000_000)
+    return f", costs {units}.{micros:06} {outcome.currency}"
+
+
 def _end_step(fact: CallEnded) -> dict[str, Any]:
     outcome = fact.outcome
     return {
         "ts": outcome.end_ts,
         "source": "cdr",
         "kind": "ended",
-        "title": f"Ended: {outcome.disposition.value}, {outcome.billsec} s billed",
+        "title": f"Ended: {outcome.disposition.value}, {outcome.billsec} s billed{_cost(outcome)}",
         "detail": outcome.model_dump(mode="json"),
         "outcome": outcome.disposition.value,
     }

@@ -45,6 +45,7 @@ from events.call import (
     CallRinging,
     CallRouted,
     Carrier,
+    Charge,
     DialogEvent,
     Direction,
     Directive,
@@ -129,6 +130,8 @@ from events.resources import (
     NameReleased,
     OutboundRoute,
     Queue,
+    Rate,
+    RatePlan,
     Resource,
     RingGroup,
     RingGroupMember,
@@ -299,6 +302,12 @@ _OUTCOME = Outcome(
     hangup_by="caller",
     queue_id="q_1",
     agent_id="us_1",
+    cost_micros=13_000,
+    currency="USD",
+    rate_id="rate_1:in:1800",
+    charges=(
+        Charge(rate_id="rate_1:in:1800", number="12025550123", billed_sec=60, cost_micros=13_000),
+    ),
 )
 
 _ROWS: dict[str, Resource] = {
@@ -342,6 +351,14 @@ _ROWS: dict[str, Resource] = {
     ),
     "media_playlist": MediaPlaylist(name="Music", media_ids=("media_1", "media_2")),
     "call_limit": CallLimit(scope_kind="user", scope_id="us_1", period_sec=60, max_count=3),
+    "rate_plan": RatePlan(
+        name="Retail",
+        currency="USD",
+        rates=(
+            Rate(prefix="44", micros_per_min=12_000, first_sec=30, next_sec=6, label="UK"),
+            Rate(prefix="1800", direction="in", micros_per_min=9_000, setup_micros=1_000),
+        ),
+    ),
     "api_key": ApiKey(
         name="CRM", kind="sk", prefix="sk_abcd", sha256="0" * 64, scopes=("cdr", "agents")
     ),
@@ -412,6 +429,7 @@ EXAMPLES: list[Fact] = [
                     leases=("lease_7",),
                     users=("us_1",),
                     trunks=("tr_1", ""),
+                    number="4930123456",
                     held=(Frame(flow_id="queue:q_1", flow_version=0, node_id="1"),),
                 ),
             ),

@@ -51,6 +51,11 @@ class Collection(NamedTuple):
     loose: tuple[str, ...] = ()
     """Lists of objects that are taken as they come: the rules name all their faults at once."""
 
+    @property
+    def title(self) -> str:
+        """Of its models and operations: a `rate plan` is a `RatePlan`."""
+        return "".join(word.capitalize() for word in self.singular.split())
+
 
 COLLECTIONS = (
     Collection("/numbers", "number", "did", "numbers", filters=("e164", "status", "dest_kind")),
@@ -72,6 +77,7 @@ COLLECTIONS = (
     Collection(
         "/limits", "limit", "call_limit", "limits", filters=("scope_kind", "scope_id", "direction")
     ),
+    Collection("/rate-plans", "rate plan", "rate_plan", "accounts", filters=("name", "currency")),
     Collection("/forwards", "forward", "forward", "numbers", filters=("name", "to")),
     Collection(
         "/in-queue-options",
@@ -133,7 +139,7 @@ _META: dict[str, Any] = {
 
 def models(one: Collection) -> tuple[type[BaseModel], ...]:
     """Row, page, created row, input and patch of a collection."""
-    title = one.singular.capitalize()
+    title = one.title
     stored, ruled = KINDS[one.kind].model_fields, rules.RULES[one.kind].model_fields
     shown = {n: (_listed(f.annotation), f) for n, f in stored.items() if n not in one.hidden}
     withheld = {*one.hidden, *one.read_only}
@@ -194,7 +200,7 @@ def router(one: Collection) -> Router:
     """The five operations of a collection."""
     row_model, page_model, created_model, input_model, patch_model = models(one)
     kind, scope = one.kind, one.scope
-    title = one.singular.capitalize()
+    title = one.title
 
     async def find(context: Context, caller: Caller, id: str) -> DictRow:
         row = await context.reader.query(
