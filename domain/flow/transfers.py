@@ -96,10 +96,16 @@ def _dial(directory: Directory, transfer: Transfer, kind: str, id: str | None) -
     return {
         "kind": "handOver",
         "target": kind,
-        "id": id or transfer.user_id,
+        "id": _dialled(directory, kind, id or transfer.user_id),
         "timeoutSec": user.ring_timeout_sec if user else TIMEOUT_SEC,
         "fromUserId": transfer.user_id,
     }
+
+
+def _dialled(directory: Directory, kind: str, id: str) -> str:
+    """A number is E.164, and not to be read as a national one; one for help stays as it is."""
+    country = directory.account.country if directory.account else "US"
+    return id if kind != "number" or numbers.is_emergency(id, country) else f"+{id}"
 
 
 def _consult(target: dict[str, Any]) -> dict[str, Any]:

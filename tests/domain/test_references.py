@@ -108,7 +108,7 @@ def test_every_kind_of_target_leads_somewhere() -> None:
 def test_a_pointer_to_nothing_is_refused(kind: str, member: str) -> None:
     wrong = ["nobody"] if member.endswith("_ids") else "nobody"
     decision = (
-        change(kind, ACCOUNT, **{member: wrong})
+        change(kind, ACCOUNT, None, **{member: wrong})
         if kind == "account"
         else create(kind, "new_1", **{**MAKE[kind], member: wrong})
     )

@@ -87,6 +87,8 @@ def test_what_the_service_answers_is_what_the_document_says(
     account = {**account, "dnc": [imported], "limits": [api.post("/v1/limits", limit).json()]}
     forward = api.post("/v1/forwards", {"name": "Mobile", "to": "+14155550100"}).json()
     account |= {"in-queue-options": [option], "forwards": [forward]}
+    plan = {"name": "Retail", "currency": "USD", "rates": [{"micros_per_min": 1}]}
+    account["rate-plans"] = [api.post("/v1/rate-plans", plan).json()]
     for kind in ("media", "playlists", "voicemails"):
         account[kind] = [api.post(f"/v1/{kind}", {"name": "x"}).json()]
     api.put(f"/v1/media/{account['media'][0]['id']}/content", wav(), "audio/wav")
@@ -100,6 +102,7 @@ def test_what_the_service_answers_is_what_the_document_says(
             continue  # a message needs a call: tests/http/test_voicemail.py
         values["id"] = hook if kind == "webhooks" else account.get(kind, [{"id": ""}])[0]["id"]
         needed = {"e164": "+14155550100"} if path.endswith("/check") else {}
+        needed |= {"to": "+14155550100"} if path.endswith("/quote") else {}
         answer = api.get(path.format(**values), **needed)
         assert answer.status_code == 200, (path, answer.text)
         content = operation["responses"]["200"]["content"]

@@ -22,6 +22,7 @@ from gateways.http.v1 import (
     keys,
     media,
     queues,
+    rate_plans,
     security,
     voicemail,
     webhooks,
@@ -58,7 +59,7 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
 
     routers = [calls.router(), flows.router(), keys.router(), webhooks.router()]
     routers += [security.router(), dnc.router(), agents.router(), queues.router()]
-    routers += [media.router(), voicemail.router()]
+    routers += [media.router(), voicemail.router(), rate_plans.router()]
     routers += [collections.router(one) for one in COLLECTIONS]
     v1 = Router(
         "/v1",
