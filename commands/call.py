@@ -143,10 +143,14 @@ def _ended(
     """The end of a call gives back its channels, its place in a queue and its agent, and says what
     it has cost, in the same commit."""
     office, call_id = world.office(command.account_id), session.call_id
-    released = capacity.release(office.capacity, command.account_id, call_id, reason, world.now)
+    account = office.directory.account
+    priced = costs.priced(session, facts, office.directory)
+    costly = costs.of_costly_numbers(priced, account.country if account else "US")
+    released = capacity.release(
+        office.capacity, command.account_id, call_id, reason, world.now, costly
+    )
     freed = callers.end_call(office, call_id, world.now)
     wake = floor_deadlines(command.account_id, freed)
-    priced = costs.priced(session, facts, office.directory)
     ended = call.with_queue(priced, *callers.served_by(office, call_id))
     return Outcome([*ended, *released, *freed], {"ok": 1}, wake)
 

@@ -48,6 +48,14 @@ def priced(session: CallSession, facts: Sequence[CallFact], directory: Directory
     ]
 
 
+def of_costly_numbers(facts: Sequence[Fact], country: str) -> int:
+    """What a call that ends has paid for numbers abroad and premium numbers, in millionths."""
+    ended = [fact.outcome for fact in facts if isinstance(fact, CallEnded)]
+    charges = [charge for outcome in ended for charge in outcome.charges]
+    costly = [one.cost_micros for one in charges if numbers.is_costly(one.number, country)]
+    return min(rating.MAX_MICROS, sum(costly))
+
+
 def revised(
     session: CallSession,
     steps: Sequence[FlowStepped],

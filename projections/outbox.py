@@ -190,6 +190,7 @@ def _announced(fact: Fact) -> Iterator[tuple[str, CallId | None, dict[str, Any]]
                     "used": fact.count,
                     "max_count": fact.usual,
                     "period_sec": 3_600,
+                    **fact.model_dump(include={"spent_micros", "usual_micros"}, exclude_none=True),
                 },
             )
         case CallerQueued():

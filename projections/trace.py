@@ -213,8 +213,8 @@ def _steps_of(fact: Fact) -> list[dict[str, Any]]:
                     "ts": fact.at,
                     "source": "cac",
                     "kind": "toll_fraud",
-                    "title": f"Toll fraud suspected: {fact.count} costly calls in an hour",
-                    "detail": {"usual": fact.usual, "action": fact.action},
+                    "title": f"Toll fraud suspected: {_suspicious(fact)} in an hour",
+                    "detail": {"usual": _usual(fact), "action": fact.action},
                     "outcome": "sudden",
                 }
             ]
@@ -381,8 +381,22 @@ def _title(fact: CallRouted) -> str:
 def _cost(outcome: Outcome) -> str:
     if outcome.cost_micros is None:
         return ""
-    units, micros = divmod(outcome.cost_micros, 1_000_000)
-    return f", costs {units}.{micros:06} {outcome.currency}"
+    return f", costs {_units(outcome.cost_micros)} {outcome.currency}"
+
+
+def _units(micros: int) -> str:
+    units, rest = divmod(micros, 1_000_000)
+    return f"{units}.{rest:06}"
+
+
+def _suspicious(fact: TollFraudSuspected) -> str:
+    if fact.spent_micros is None:
+        return f"{fact.count} costly calls"
+    return f"{_units(fact.spent_micros)} spent on costly calls"
+
+
+def _usual(fact: TollFraudSuspected) -> int | str:
+    return fact.usual if fact.usual_micros is None else _units(fact.usual_micros)
 
 
 def _end_step(fact: CallEnded) -> dict[str, Any]:

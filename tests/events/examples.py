@@ -460,6 +460,15 @@ EXAMPLES: list[Fact] = [
         is_costly=True,
     ),
     TollFraudSuspected(**_ABOUT_CALL, number="4930123456", count=20, usual=20, action="block"),
+    TollFraudSuspected(
+        **_ABOUT_CALL,
+        number="4930123456",
+        count=3,
+        usual=20,
+        spent_micros=90_000_000,
+        usual_micros=8_000_000,
+        action="alert",
+    ),
     LimitExceeded(
         **_ABOUT_CALL,
         limit_id="lim_1",
@@ -469,7 +478,7 @@ EXAMPLES: list[Fact] = [
         max_count=3,
         period_sec=60,
     ),
-    ChannelsReleased(**_ABOUT_CALL, reason=ReleaseReason.IDLE),
+    ChannelsReleased(**_ABOUT_CALL, reason=ReleaseReason.IDLE, costly_micros=13_000),
     ContactRegistered(
         **_ABOUT_CONTACT,
         expires_at=Millis(_NOW + 3_600_000),
