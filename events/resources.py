@@ -37,8 +37,9 @@ class Account(Resource):
     did_default_dest_xform: dict[str, str] | None = None
     currency: str = "USD"
     rate_plan_id: str | None = None
+    """By what its calls are rated when they end; null: by nothing."""
     toll_fraud: str = "alert"
-    """What becomes of a sudden rate of calls to costly numbers: off, alert or block."""
+    """What becomes of suddenly many calls to costly numbers, or dear ones: off, alert or block."""
     dnc_outbound: int = 0
     """1: outbound calls to numbers on the do-not-call list are refused."""
 

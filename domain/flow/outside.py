@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from domain.flow.run import CONSULT, HANDED, TRANSFER, all_of
 from events.base import Millis
-from events.call import ORDERS, FlowStepped, Outcome
+from events.call import FlowStepped, Outcome
 
 TALKED = ("answered", "done")
 _MILLIS = re.compile("[0-9]{1,12}")
@@ -53,7 +53,7 @@ def evolved(legs: Sequence[Leg], fact: FlowStepped) -> tuple[Leg, ...]:
     for leg in legs:
         if leg.ended_at is not None:
             after.append(leg)
-        elif leg.number in new and _goes_on(fact):
+        elif leg.number in new and _is_at(fact, CONSULT, HANDED):
             new.remove(leg.number)
             after.append(_connected(leg, fact))
         elif over := _ended(leg, fact):
@@ -61,14 +61,9 @@ def evolved(legs: Sequence[Leg], fact: FlowStepped) -> tuple[Leg, ...]:
     return (*after, *(Leg(number, fact.at) for number in new))
 
 
-def _goes_on(fact: FlowStepped) -> bool:
-    """Whether a step leaves the legs alone that it does not take out of the frames: what is
-    reported otherwise is the end of the leg, also where the same number is dialled again."""
-    return fact.reported in ORDERS or _is_at(fact, CONSULT, HANDED)
-
-
 def _is_at(fact: FlowStepped, *places: str) -> bool:
-    """Whether the call is now at one of these places of a transfer."""
+    """Whether the call is now at one of these places of a transfer. A leg that was dialled for it
+    stays there; anywhere else a step ends it, also if the same number is dialled again."""
     frame = fact.frames[-1]
     return frame.flow_id.startswith(TRANSFER) and frame.node_id in places
 

@@ -203,7 +203,20 @@ def test_a_plan_of_the_largest_size_is_taken_and_used(shop: Shop) -> None:
     assert pointers(shop.patch(path, {"rates": [*many, {"micros_per_min": 1}]})) == ["/rates"]
 
 
-def test_a_plan_in_use_stays_and_another_account_does_not_see_it(shop: Shop) -> None:
+def test_a_plan_comes_from_a_file_and_doing_it_twice_changes_nothing(
+    system: System, account: dict[str, Any]
+) -> None:
+    plan = {"name": "Retail", "currency": "EUR", "rates": RATES}
+    document = {"account": account["account"], "rate_plans": [plan]}
+    assert len(system.apply(document)) == 1
+    assert system.apply(document) == {}
+    (row,) = (
+        Api(system, account["account"]["id"]).get("/v1/rate-plans", name="Retail").json()["rows"]
+    )
+    assert [rate["micros_per_min"] for rate in row["rates"]] == [90_000, 12_000, 30_000]
+
+
+def test_a_plan_in_use_stays_unless_forced(shop: Shop) -> None:
     path = f"/v1/rate-plans/{shop.plan['id']}"
     assert shop.delete(path).status_code == 409
     assert shop.delete(path, force=1).status_code == 200
