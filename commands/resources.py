@@ -32,6 +32,7 @@ Kind = Literal[
     "webhook",
     "api_key",
     "call_limit",
+    "rate_plan",
     "media_file",
     "media_playlist",
     "contact_list",

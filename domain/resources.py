@@ -80,6 +80,7 @@ TARGETS: dict[str, str | None] = {
 """Kind of a route target → kind of the row that it names."""
 
 POINTERS: dict[str, dict[str, str]] = {
+    "account": {"rate_plan_id": "rate_plan"},
     "sip_user": {"voicemail_id": "voicemail"},
     "voicemail": {"greeting_media_id": "media_file"},
     "media_playlist": {"media_ids": "media_file"},

@@ -39,8 +39,9 @@ class Account(Resource):
     did_default_dest_xform: dict[str, str] | None = None
     currency: str = "USD"
     rate_plan_id: str | None = None
+    """By what its calls are rated when they end; null: by nothing."""
     toll_fraud: str = "alert"
-    """What becomes of a sudden rate of calls to costly numbers: off, alert or block."""
+    """What becomes of suddenly many calls to costly numbers, or dear ones: off, alert or block."""
     dnc_outbound: int = 0
     """1: outbound calls to numbers on the do-not-call list are refused."""
 
@@ -394,6 +395,30 @@ class CallLimit(Resource):
     """1: what is beyond is refused. 0: it is admitted, and said."""
 
 
+class Rate(Value):
+    """What calls to (``out``) or through (``in``) numbers with this prefix cost."""
+
+    prefix: str = ""
+    """The first digits of an E.164 number; empty: every number that no other rate is for."""
+    direction: str = "out"
+    micros_per_min: int
+    first_sec: int = 60
+    """Seconds that are paid for at least."""
+    next_sec: int = 60
+    """Seconds in which is counted from there on."""
+    setup_micros: int = 0
+    """For each answered call, however long."""
+    label: str = ""
+
+
+class RatePlan(Resource):
+    """What calls cost, in millionths of the currency."""
+
+    name: str
+    currency: str
+    rates: tuple[Rate, ...] = ()
+
+
 class Webhook(Resource):
     url: str
     events: tuple[str, ...] = ("*",)
@@ -435,6 +460,7 @@ KINDS: dict[str, type[Resource]] = {
     "webhook": Webhook,
     "api_key": ApiKey,
     "call_limit": CallLimit,
+    "rate_plan": RatePlan,
     "media_file": MediaFile,
     "media_playlist": MediaPlaylist,
     "contact_list": ContactList,

@@ -23,6 +23,7 @@ PREFIXES = {
     "webhook": "wh",
     "api_key": "key",
     "call_limit": "lim",
+    "rate_plan": "rate",
     "media_file": "media",
     "media_playlist": "pl",
     "contact_list": "list",

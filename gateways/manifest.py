@@ -43,6 +43,7 @@ SECTIONS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "in_queue_options": ("in_queue_option", ("queue_id", "digit")),
     "numbers": ("did", ("e164",)),
     "limits": ("call_limit", ("name",)),
+    "rate_plans": ("rate_plan", ("name",)),
     "webhooks": ("webhook", ("url",)),
 }
 """Section → kind of its rows and what names one, in the order in which rows can be made."""

@@ -45,6 +45,9 @@ _OUTCOME = {
     "hangup_cause": "text",
     "sip_code": "int",
     "hangup_by": "text",
+    "cost_micros": "bigint",
+    "currency": "text",
+    "rate_id": "text",
 }
 _QUEUE = {"call_id": "text", "queue_id": "text", "agent_id": "text"}
 _TARGET = {"call_id": "text", "trunk_id": "text", "flow_id": "text", "flow_version": "int"}
@@ -192,6 +195,9 @@ def _outcome(call_id: str, outcome: Outcome) -> dict[str, Any]:
         "hangup_cause": outcome.hangup_cause,
         "sip_code": outcome.sip_code,
         "hangup_by": outcome.hangup_by,
+        "cost_micros": outcome.cost_micros,
+        "currency": outcome.currency,
+        "rate_id": outcome.rate_id,
     }
 
 

@@ -170,6 +170,7 @@ def _announced(fact: Fact) -> Iterator[tuple[str, CallId | None, dict[str, Any]]
                     "queue_id": outcome.queue_id,
                     "agent_id": outcome.agent_id,
                     "ts": outcome.end_ts,
+                    **outcome.model_dump(include={"cost_micros", "currency"}, exclude_none=True),
                 },
             )
         case LimitExceeded():
@@ -189,6 +190,7 @@ def _announced(fact: Fact) -> Iterator[tuple[str, CallId | None, dict[str, Any]]
                     "used": fact.count,
                     "max_count": fact.usual,
                     "period_sec": 3_600,
+                    **fact.model_dump(include={"spent_micros", "usual_micros"}, exclude_none=True),
                 },
             )
         case CallerQueued():

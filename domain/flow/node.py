@@ -124,6 +124,7 @@ class Wait(NamedTuple):
     leases: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     trunks: tuple[str, ...] = ()
+    number: str | None = None
     held: tuple[Frame, ...] = ()
     """As the members of `Frame`."""
 

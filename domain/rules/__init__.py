@@ -26,6 +26,7 @@ from domain.rules.center import (
 from domain.rules.lines import Did, Extension, Forward, OutboundRoute, SipTrunk
 from domain.rules.members import DestKind
 from domain.rules.people import Account, ApiKey, CallLimit, SipDevice, SipDomain, SipUser, Webhook
+from domain.rules.rates import RatePlan
 from domain.rules.sound import MediaFile, MediaPlaylist, Voicemail
 from events import resources
 from events.resources import Resource
@@ -53,6 +54,7 @@ RULES: dict[str, type[Resource]] = {
     "webhook": Webhook,
     "api_key": ApiKey,
     "call_limit": CallLimit,
+    "rate_plan": RatePlan,
     "media_file": MediaFile,
     "media_playlist": MediaPlaylist,
     "contact_list": ContactList,

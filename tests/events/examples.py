@@ -45,6 +45,7 @@ from events.call import (
     CallRinging,
     CallRouted,
     Carrier,
+    Charge,
     DialogEvent,
     Direction,
     Directive,
@@ -132,6 +133,8 @@ from events.resources import (
     NameReleased,
     OutboundRoute,
     Queue,
+    Rate,
+    RatePlan,
     Resource,
     RingGroup,
     RingGroupMember,
@@ -302,6 +305,12 @@ _OUTCOME = Outcome(
     hangup_by="caller",
     queue_id="q_1",
     agent_id="us_1",
+    cost_micros=13_000,
+    currency="USD",
+    rate_id="rate_1:in:1800",
+    charges=(
+        Charge(rate_id="rate_1:in:1800", number="12025550123", billed_sec=60, cost_micros=13_000),
+    ),
 )
 
 _ROWS: dict[str, Resource] = {
@@ -358,6 +367,14 @@ _ROWS: dict[str, Resource] = {
         power_ratio=2.5,
     ),
     "call_limit": CallLimit(scope_kind="user", scope_id="us_1", period_sec=60, max_count=3),
+    "rate_plan": RatePlan(
+        name="Retail",
+        currency="USD",
+        rates=(
+            Rate(prefix="44", micros_per_min=12_000, first_sec=30, next_sec=6, label="UK"),
+            Rate(prefix="1800", direction="in", micros_per_min=9_000, setup_micros=1_000),
+        ),
+    ),
     "api_key": ApiKey(
         name="CRM", kind="sk", prefix="sk_abcd", sha256="0" * 64, scopes=("cdr", "agents")
     ),
@@ -428,6 +445,7 @@ EXAMPLES: list[Fact] = [
                     leases=("lease_7",),
                     users=("us_1",),
                     trunks=("tr_1", ""),
+                    number="4930123456",
                     held=(Frame(flow_id="queue:q_1", flow_version=0, node_id="1"),),
                 ),
             ),
@@ -458,6 +476,15 @@ EXAMPLES: list[Fact] = [
         is_costly=True,
     ),
     TollFraudSuspected(**_ABOUT_CALL, number="4930123456", count=20, usual=20, action="block"),
+    TollFraudSuspected(
+        **_ABOUT_CALL,
+        number="4930123456",
+        count=3,
+        usual=20,
+        spent_micros=90_000_000,
+        usual_micros=8_000_000,
+        action="alert",
+    ),
     LimitExceeded(
         **_ABOUT_CALL,
         limit_id="lim_1",
@@ -467,7 +494,7 @@ EXAMPLES: list[Fact] = [
         max_count=3,
         period_sec=60,
     ),
-    ChannelsReleased(**_ABOUT_CALL, reason=ReleaseReason.IDLE),
+    ChannelsReleased(**_ABOUT_CALL, reason=ReleaseReason.IDLE, costly_micros=13_000),
     ContactRegistered(
         **_ABOUT_CONTACT,
         expires_at=Millis(_NOW + 3_600_000),

@@ -109,6 +109,7 @@ COLLECTIONS = (
     Collection(
         "/limits", "limit", "call_limit", "limits", filters=("scope_kind", "scope_id", "direction")
     ),
+    Collection("/rate-plans", "rate plan", "rate_plan", "accounts", filters=("name", "currency")),
     Collection("/forwards", "forward", "forward", "numbers", filters=("name", "to")),
     Collection(
         "/in-queue-options",
