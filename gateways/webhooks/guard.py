@@ -5,6 +5,7 @@ checked: whoever answers otherwise the second time is not asked a second time. A
 stands for an IPv4 address is that one. Networks that the operator allows are exempt.
 """
 
+import errno
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
@@ -13,10 +14,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gateways.addresses import Network, lies_in
 
-_NAT64 = IPv6Network("64:ff9b::/96")
-"""Addresses whose last four bytes are an IPv4 address behind a translator (RFC 6052)."""
-_COMPATIBLE = IPv6Network("::/96")
-"""The same without a translator, long deprecated (RFC 4291 section 2.5.5.1)."""
+_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"), IPv6Network("::/96"))
+"""Addresses whose last four bytes are an IPv4 address: behind a translator (RFC 6052, RFC 2765), and
+without one, long deprecated (RFC 4291 section 2.5.5.1)."""
 
 
 class Forbidden(OSError):
@@ -47,7 +47,7 @@ def check_address(address: str, allowed: tuple[Network, ...]) -> None:
     for one in _meant(address):
         public = one.is_global and not one.is_multicast
         if not public and not lies_in(str(one), allowed):
-            raise Forbidden(f"{address} is not a public address")
+            raise Forbidden(errno.EACCES, f"{address} is not a public address")
 
 
 def _meant(address: str) -> list[IPv4Address | IPv6Address]:
@@ -57,9 +57,7 @@ def _meant(address: str) -> list[IPv4Address | IPv6Address]:
         return [parsed]
     if parsed.ipv4_mapped is not None:
         return [parsed.ipv4_mapped]
-    if parsed in _NAT64:
-        return [IPv4Address(parsed.packed[-4:])]
-    if parsed in _COMPATIBLE and int(parsed) > 0xFFFF:
+    if int(parsed) > 0xFFFF and any(parsed in network for network in _TRANSLATED):
         return [IPv4Address(parsed.packed[-4:])]
     tunnelled = [parsed.sixtofour, *(parsed.teredo or ())]
     return [parsed, *(one for one in tunnelled if one is not None)]

@@ -159,14 +159,15 @@ class Look(NamedTuple):
     subscriptions: dict[str, Subscription] | None
 
 
-def look(cursor: Cursor[DictRow], seen: int, whole: bool) -> Look:
-    """What is new after the place `seen`; with the subscriptions when it is `whole`."""
+def look(cursor: Cursor[DictRow], seen: int | None, whole: bool) -> Look:
+    """What is new after the place `seen` (None: nothing is known yet); with the subscriptions when
+    it is `whole`."""
     last = cursor.execute("SELECT coalesce(max(place), 0) AS head FROM views.outbox").fetchone()
     assert last is not None
     rows = cursor.execute(
         "SELECT webhook_id, max(place) AS last FROM views.outbox"
         " WHERE place > %s AND place <= %s GROUP BY 1",
-        (seen, last["head"] if seen else 0),
+        (last["head"] if seen is None else seen, last["head"]),
     ).fetchall()
     wishes = cursor.execute("SELECT DISTINCT webhook_id FROM delivery.again").fetchall()
     return Look(

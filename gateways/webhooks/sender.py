@@ -72,7 +72,7 @@ class Sender:
         self._pause = wait_exponential(multiplier=first_pause / 2, max=LONGEST_PAUSE)
         self._endpoints: dict[str, Endpoint] = {}
         self._read_again_at = 0.0
-        self._seen = 0
+        self._seen: int | None = None
         """Place in the outbox up to which it is known who is owed something."""
         self._booked: list[Entry] = []
         self._work = asyncio.Event()
@@ -140,7 +140,7 @@ class Sender:
         await asyncio.gather(*self._sending, return_exceptions=True)
         self._endpoints.clear()
         self._booked.clear()
-        self._seen, self._read_again_at = 0, 0.0
+        self._seen, self._read_again_at = None, 0.0
         self._news = True
 
     async def _watch(self, lock: "psycopg.AsyncConnection[DictRow]") -> None:

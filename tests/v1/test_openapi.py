@@ -96,8 +96,8 @@ def test_what_the_service_answers_is_what_the_document_says(
         if method != "get":
             continue
         kind = path.split("/")[2]
-        if "{message_id}" in path:
-            continue  # a message needs a call: tests/http/test_voicemail.py
+        if "{message_id}" in path or "{delivery_id}" in path:
+            continue  # they need a call: tests/http/test_voicemail.py, tests/webhooks
         values["id"] = hook if kind == "webhooks" else account.get(kind, [{"id": ""}])[0]["id"]
         needed = {"e164": "+14155550100"} if path.endswith("/check") else {}
         answer = api.get(path.format(**values), **needed)

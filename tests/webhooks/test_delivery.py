@@ -3,11 +3,9 @@
 import hashlib
 import hmac
 import time
-from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-import pytest
 from standardwebhooks import Webhook
 
 from commands.resources import CreateRow
@@ -15,32 +13,9 @@ from deploy.cli.session import Session
 from gateways.ids import new_id
 from gateways.webhooks.endpoint import CONCURRENCY
 from tests.support.sink import Received, Sink, sink
-from tests.support.system import System, acme, eventually, new_call_id
+from tests.support.system import System, acme, eventually
 from tests.v1.test_rows import Api
-
-OF_A_CALL = ["call.started", "call.answered", "call.ended"]
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Sink]:
-    with sink() as made:
-        yield made
-
-
-def subscribed(system: System, *urls: str, events: tuple[str, ...] = ("*",)) -> dict[str, Any]:
-    """An account with a subscription per URL; their secrets are in `secrets`."""
-    document = acme(webhooks=[{"url": url, "events": list(events)} for url in urls])
-    shown = system.apply(document)
-    document["secrets"] = [one["secret"] for one in shown.values() if "secret" in one]
-    return document
-
-
-def finished_call(system: System, document: dict[str, Any]) -> str:
-    call_id = new_call_id()
-    system.route(call_id, document["numbers"][0]["e164"], srcIp="198.51.100.7")
-    system.report(call_id, "answered")
-    system.report(call_id, "end")
-    return call_id
+from tests.webhooks.hooks import OF_A_CALL, finished_call, subscribed
 
 
 def test_a_call_is_announced_when_it_starts_and_when_it_ends(

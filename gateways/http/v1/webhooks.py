@@ -3,7 +3,7 @@ deliveries and each attempt, and having them made again."""
 
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from litestar import Response, Router, get, post
 from litestar.params import QueryParameter
@@ -57,6 +57,7 @@ keeps its queue. Redirects are not followed.
 
 Millis = Annotated[int, Field(ge=0, le=10**14, description="Epoch milliseconds")]
 State = Literal["pending", "retrying", "delivered", "dead"]
+STATES: tuple[str, ...] = get_args(State)
 
 
 class WebhookToTest(BaseModel):
@@ -210,11 +211,15 @@ async def list_deliveries(
     id: str,
     limit: Annotated[int, QueryParameter(ge=1, le=1000, default=100)],
     cursor: Annotated[str | None, QueryParameter(max_length=500)] = None,
-    in_state: Annotated[State | None, QueryParameter(name="state")] = None,
+    in_state: Annotated[
+        str | None, QueryParameter(name="state", max_length=20, description=", ".join(STATES))
+    ] = None,
     event: Annotated[str | None, QueryParameter(max_length=50)] = None,
 ) -> Response[DeliveryPage]:
     await _webhook(context, caller, id)
     before = paging.decode(cursor, int)
+    if in_state is not None and in_state not in STATES:
+        raise Invalid("no such state", [Fault("/state", f"is none of {', '.join(STATES)}")])
     await context.reader.caught_up("outbox")
     rows = await context.reader.query(
         lambda sql: wishes.deliveries(
