@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, run, traffic, tts
+from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, listen, run, traffic, tts
 
 app = typer.Typer(
     name="callplane",
@@ -21,6 +21,7 @@ app.command()(apply.apply)
 app.command()(calls.trace)
 app.command()(calls.calls)
 app.command()(flows.simulate)
+app.command()(listen.listen)
 app.add_typer(capacity.app, name="cac")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tts.app, name="tts")

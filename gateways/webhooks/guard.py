@@ -15,8 +15,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from gateways.addresses import Network, lies_in
 
 _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"), IPv6Network("::/96"))
-"""Addresses whose last four bytes are an IPv4 address: behind a translator (RFC 6052, RFC 2765), and
-without one, long deprecated (RFC 4291 section 2.5.5.1)."""
+"""Addresses whose last four bytes are an IPv4 address: behind a translator (RFC 6052, RFC 2765),
+and without one, long deprecated (RFC 4291 section 2.5.5.1)."""
 
 
 class Forbidden(OSError):

@@ -101,6 +101,6 @@ def test_a_loopback_address_in_disguise_is_not_gone_to(endpoint: Sink, host: str
         async with http, http.post(f"http://{host}:{endpoint.port}/", data=b"{}"):
             return
 
-    with pytest.raises((OSError, aiohttp.InvalidURL), match="not a (public|canonical)"):
+    with pytest.raises((OSError, aiohttp.InvalidURL), match=r"not a (public|canonical)"):
         asyncio.run(work())
     assert endpoint.received == []
