@@ -7,6 +7,7 @@ stands for an IPv4 address is that one. Networks that the operator allows are ex
 
 import errno
 import socket
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from aiohttp import ThreadedResolver
@@ -42,8 +43,9 @@ class GuardedResolver(AbstractResolver):
         await self._resolver.close()
 
 
+@lru_cache(maxsize=10_000)
 def check_address(address: str, allowed: tuple[Network, ...]) -> None:
-    """Raises Forbidden for an address inside that is not allowed."""
+    """Raises Forbidden for an address inside that is not allowed. Remembers what is allowed."""
     for one in _meant(address):
         public = one.is_global and not one.is_multicast
         if not public and not lies_in(str(one), allowed):
@@ -65,8 +67,14 @@ def _meant(address: str) -> list[IPv4Address | IPv6Address]:
 
 def check_host(host: str, allowed: tuple[Network, ...]) -> None:
     """An address that stands in a URL is not resolved, so it is checked before."""
+    if _is_address(host):
+        check_address(host, allowed)
+
+
+@lru_cache(maxsize=10_000)
+def _is_address(host: str) -> bool:
     try:
         ip_address(host)
     except ValueError:
-        return
-    check_address(host, allowed)
+        return False
+    return True

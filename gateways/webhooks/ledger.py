@@ -118,17 +118,34 @@ def subscriptions(cursor: Cursor[DictRow]) -> list[Subscription]:
 _OWED = (*Owed._fields[:9],)
 
 
-def owed_after(cursor: Cursor[DictRow], webhook_id: str, place: int, limit: int) -> list[Owed]:
-    """The subscription's unpaid deliveries after `place`, in order."""
-    rows = cursor.execute(
-        "SELECT o.*, coalesce(l.attempts, 0) AS attempts, l.next_at"
-        "  FROM views.outbox AS o LEFT JOIN delivery.ledger AS l USING (delivery_id)"
-        " WHERE o.webhook_id = %s AND o.place > %s"
-        "   AND (l.state IS NULL OR l.state = 'retrying')"
-        " ORDER BY o.place LIMIT %s",
-        (webhook_id, place, limit),
-    ).fetchall()
-    return [Owed(*(row[name] for name in _OWED)) for row in rows]
+class Want(NamedTuple):
+    """What a subscription has room for: so many deliveries after a place."""
+
+    webhook_id: str
+    place: int
+    limit: int
+
+
+_NEXT = """
+    SELECT o.*
+      FROM unnest(%s::text[], %s::bigint[], %s::int[]) AS want (webhook_id, place, most)
+     CROSS JOIN LATERAL (
+           SELECT o.*, coalesce(l.attempts, 0) AS attempts, l.next_at
+             FROM views.outbox AS o LEFT JOIN delivery.ledger AS l USING (delivery_id)
+            WHERE o.webhook_id = want.webhook_id AND o.place > want.place
+              AND (l.state IS NULL OR l.state = 'retrying')
+            ORDER BY o.place LIMIT want.most
+           ) AS o
+     ORDER BY o.place"""
+
+
+def owed(cursor: Cursor[DictRow], wants: Sequence[Want]) -> dict[str, list[Owed]]:
+    """The next unpaid deliveries of each of these subscriptions, in order."""
+    columns = [list(column) for column in zip(*wants, strict=True)]
+    found: dict[str, list[Owed]] = {}
+    for row in cursor.execute(_NEXT, columns).fetchall():
+        found.setdefault(row["webhook_id"], []).append(Owed(*(row[name] for name in _OWED)))
+    return found
 
 
 def asked_again(cursor: Cursor[DictRow], webhook_id: str, limit: int) -> list[Owed]:

@@ -29,7 +29,7 @@ from gateways.webhooks import courier, ledger
 from gateways.webhooks.courier import Courier, Tried
 from gateways.webhooks.disabling import Disabler
 from gateways.webhooks.endpoint import BUFFER, Endpoint
-from gateways.webhooks.ledger import Entry, Owed, Paid, Subscription
+from gateways.webhooks.ledger import Entry, Owed, Paid, Subscription, Want
 from gateways.webhooks.pruning import prune_for_ever
 from gateways.webhooks.replay import replay_for_ever
 
@@ -41,6 +41,8 @@ GIVE_UP_AFTER = 3 * DAY
 DISABLE_AFTER = 5 * DAY
 """Milliseconds of nothing but failures after which a subscription is disabled."""
 LONGEST_PAUSE = 3_600.0
+AT_ONCE = 10
+"""Subscriptions for which one look into the outbox is taken."""
 READ_EVERY = 0.5
 """Seconds from one look at the subscriptions to the next."""
 BOOK_EVERY = 0.02
@@ -75,6 +77,7 @@ class Sender:
         self._seen: int | None = None
         """Place in the outbox up to which it is known who is owed something."""
         self._booked: list[Entry] = []
+        self._booking = asyncio.Lock()
         self._work = asyncio.Event()
         self._news = True
         """Whether the subscriptions have to be read (again)."""
@@ -204,15 +207,17 @@ class Sender:
 
     async def _fill(self) -> None:
         """Take from the outbox what there is room for."""
-        for id, endpoint in self._endpoints.items():
-            if not _may_send(endpoint) or not (room := endpoint.room()):
-                continue
-            owed = await self._reader.query(
-                partial(ledger.owed_after, webhook_id=id, place=endpoint.place, limit=room)
-            )
-            endpoint.exhausted = len(owed) < room
-            for one in owed:
-                endpoint.add(one)
+        hungry = {id: one for id, one in self._endpoints.items() if _may_send(one) and one.room()}
+        ids = list(hungry)
+        for begin in range(0, len(ids), AT_ONCE):
+            some = ids[begin : begin + AT_ONCE]
+            wants = [Want(id, hungry[id].place, hungry[id].room()) for id in some]
+            found = await self._reader.query(partial(ledger.owed, wants=wants))
+            for want in wants:
+                owed = found.get(want.webhook_id, [])
+                hungry[want.webhook_id].exhausted = len(owed) < want.limit
+                for one in owed:
+                    hungry[want.webhook_id].add(one)
         waiting = sum(len(endpoint.open) for endpoint in self._endpoints.values())
         metrics.DELIVERIES_WAITING.set(waiting)
 
@@ -296,12 +301,13 @@ class Sender:
             await self._book()
 
     async def _book(self) -> None:
-        entries, self._booked = self._booked, []
-        if not entries:
-            return
-        touched = {entry.webhook_id for entry in entries}
-        paid = {id: e.paid() for id in touched if (e := self._endpoints.get(id)) is not None}
-        await asyncio.to_thread(self._write, entries, paid)
+        async with self._booking:
+            entries, self._booked = self._booked, []
+            if not entries:
+                return
+            touched = {entry.webhook_id for entry in entries}
+            paid = {id: e.paid() for id in touched if (e := self._endpoints.get(id)) is not None}
+            await asyncio.to_thread(self._write, entries, paid)
         for entry in entries:
             endpoint = self._endpoints.get(entry.webhook_id)
             if endpoint and entry.asked is not None and entry.state != "retrying":

@@ -6,7 +6,6 @@ keyed with the decoded part of `whsec_…`; one per secret that counts, the newe
 While a rotated secret still counts, `x-sipio-signature-previous` is the same with that one.
 """
 
-import hashlib
 import hmac
 import secrets
 from base64 import b64decode, b64encode
@@ -45,8 +44,7 @@ def signed_headers(
         "x-sipio-event": event,
     }
     for key, name in zip(keys, ("x-sipio-signature", "x-sipio-signature-previous"), strict=False):
-        digest = hmac.new(key.encode(), body.encode(), hashlib.sha256).hexdigest()
-        headers[name] = f"sha256={digest}"
+        headers[name] = f"sha256={hmac.digest(key.encode(), body.encode(), 'sha256').hex()}"
     return headers
 
 
