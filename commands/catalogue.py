@@ -43,6 +43,7 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "carrier.PortNumber": (carrier.PortNumber, carrier.port_number),
     "carrier.ReportMessage": (carrier.ReportMessage, carrier.report_message),
     "webhooks.RequestTest": (webhooks.RequestTest, webhooks.request_test),
+    "webhooks.DisableWebhook": (webhooks.DisableWebhook, webhooks.disable_webhook),
     "bans.ReportFailedAuth": (bans.ReportFailedAuth, bans.report_failed_auth),
     "bans.ReportOffence": (bans.ReportOffence, bans.report_offence),
     "bans.ReportBans": (bans.ReportBans, bans.report_bans),

@@ -42,7 +42,7 @@ from events.flow import Dial
 from events.presence import PresenceFact
 from events.resources import Changed, ClaimFact, Created, Deleted
 from events.voicemail import VoicemailFact
-from events.webhooks import WebhookTested
+from events.webhooks import WebhookFact
 
 S = TypeVar("S")
 K = TypeVar("K")
@@ -282,7 +282,7 @@ class World:
             case VoicemailFact():
                 self._grown.add(stream)
                 return _evolved(self._mailboxes[stream], voicemail.evolve, fact)
-            case WebhookTested():
+            case WebhookFact():
                 return _evolved(self._webhooks[stream], _unchanged, fact)
             case CarrierFact():
                 return _evolved(self._reports[stream], carrier.evolve, fact)
@@ -370,7 +370,7 @@ class World:
                 self._dnc.pop(stream, None)
             elif isinstance(fact, VoicemailFact):
                 self._mailboxes.pop(stream, None)
-            elif isinstance(fact, WebhookTested):
+            elif isinstance(fact, WebhookFact):
                 self._webhooks.pop(stream, None)
             elif isinstance(fact, CarrierFact):
                 self._reports.pop(stream, None)

@@ -158,6 +158,8 @@ class Settings(BaseModel):
     """Private networks that webhooks may go to in spite of the guard (development: loopback)."""
     webhook_retry_sec: float = Field(5.0, gt=0)
     """First pause after a failed delivery; it doubles up to an hour, for three days."""
+    webhook_keep_days: float = Field(30, ge=1)
+    """How long delivered webhooks stay listed; dead letters stay as long as their webhook does."""
     smtp_url: Annotated[str, AfterValidator(_smtp)] = ""
     """Where mail about voicemail is handed in: smtp://user:password@host:port (TLS when offered,
     always with a password), smtp+starttls://, smtps://, smtp+plain://. Empty: no mail is sent."""

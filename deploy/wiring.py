@@ -69,6 +69,7 @@ from gateways.store.events import PgStore
 from gateways.store.projector import Projector
 from gateways.store.reader import Reader
 from gateways.store.secrets import Opened, Vault, key_from
+from gateways.webhooks.disabling import Disabler
 from gateways.webhooks.sender import Sender
 
 log = logging.getLogger("callplane")
@@ -143,6 +144,13 @@ async def commanding(client: Client, patience: float = 0.0) -> AsyncIterator[Com
         yield commander
     finally:
         await commander.stop()
+
+
+@asynccontextmanager
+async def connected(servers: Servers, name: str) -> AsyncIterator[Commander]:
+    """Commands over a connection of their own."""
+    async with bus(servers, name) as client, commanding(client) as commander:
+        yield commander
 
 
 @asynccontextmanager
@@ -294,7 +302,9 @@ async def sender(settings: Settings, servers: Servers) -> None:
         allowed = networks(settings.webhook_allow_cidrs)
         pause = settings.webhook_retry_sec
         secrets = Opened(vault(settings, reader))
-        sending = Sender(servers.database_url, reader, secrets, allowed, pause)
+        disabler = Disabler(lambda: connected(servers, "sender"))
+        keep = settings.webhook_keep_days
+        sending = Sender(servers.database_url, reader, secrets, allowed, pause, keep, disabler)
         others = []
         if settings.smtp_url:
             mail = MailSender(

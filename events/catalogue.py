@@ -76,6 +76,7 @@ CATALOGUE: dict[str, type[Fact]] = {
     "voicemail.message_unread.v1": voicemail.MessageUnread,
     "voicemail.message_deleted.v1": voicemail.MessageDeleted,
     "webhooks.test_requested.v1": webhooks.WebhookTested,
+    "webhooks.disabled.v1": webhooks.WebhookDisabled,
     "resources.name_claimed.v1": resources.NameClaimed,
     "resources.name_released.v1": resources.NameReleased,
 }

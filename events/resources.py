@@ -423,7 +423,13 @@ class Webhook(Resource):
     url: str
     events: tuple[str, ...] = ("*",)
     secret_ref: str
+    previous_secret_ref: str | None = None
+    """The secret before the last rotation; it signs too until `previous_secret_until`."""
+    previous_secret_until: int | None = None
+    """Epoch seconds."""
     status: str = "active"
+    disabled_reason: str | None = None
+    """Why the system has disabled it; null when somebody else has."""
     description: str | None = None
 
 

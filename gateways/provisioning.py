@@ -6,6 +6,7 @@ Used by /v1 and by `callplane apply` alike. A row's write-only members (`passwor
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -29,6 +30,9 @@ from gateways.webhooks.signature import can_sign, new_secret
 from projections import directory
 
 C = TypeVar("C", bound=Command)
+OVERLAP_SEC = 86_400
+"""For how long a webhook's secret counts after it was rotated."""
+_PREVIOUS = {"previous_secret_ref": None, "previous_secret_until": None}
 _UNFIT = "is not whsec_ and the base64 of 24 to 64 bytes"
 
 
@@ -96,6 +100,27 @@ class Provisioner:
         )
         await self._reader.caught_up("directory", reply.position)
         return Written(id, reply.position, revealed)
+
+    async def rotate(
+        self, account_id: AccountId, webhook_id: str, by: str, secret: str | None = None
+    ) -> tuple[Written, int]:
+        """Give a webhook a new secret; the one before counts for a day more, until the moment that
+        is returned (epoch seconds)."""
+        row = await self._reader.query(
+            lambda cursor: directory.one(cursor, account_id, "webhook", webhook_id)
+        )
+        if row is None:
+            raise NotFound(f"no webhook {webhook_id}")
+        ref, shown = await self._signing(account_id, secret)
+        until = int(time.time()) + OVERLAP_SEC
+        previous = {"previous_secret_ref": row["body"]["secret_ref"]}
+        patch = {"secret_ref": ref, **previous, "previous_secret_until": until}
+        about = {"account_id": account_id, "kind": "webhook", "id": webhook_id, "by": by}
+        reply = await self._commander.ask(
+            _built(ChangeRow, **about, patch=patch, if_version=row["version"])
+        )
+        await self._reader.caught_up("directory", reply.position)
+        return Written(webhook_id, reply.position, {"secret": shown}), until
 
     async def delete(
         self,
@@ -216,17 +241,22 @@ class Provisioner:
     async def _webhook(
         self, account_id: AccountId, members: dict[str, Any], before: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, str]]:
-        members.pop("secret_ref", None)
+        for member in ("secret_ref", *_PREVIOUS):
+            members.pop(member, None)
         if "url" in members:
             self._check_url(members["url"])
         if before and "secret" not in members:
             return members, {}
-        secret = members.pop("secret", None) or new_secret()
+        ref, secret = await self._signing(account_id, members.pop("secret", None))
+        return {**members, "secret_ref": ref, **_PREVIOUS}, {"secret": secret}
+
+    async def _signing(self, account_id: AccountId, given: Any) -> tuple[str, str]:
+        """A secret to sign with, made when none is given, and the reference to it."""
+        secret = given or new_secret()
         _must_be_text("/secret", secret)
         if not can_sign(secret):
             raise Invalid("the webhook is not valid", [Fault("/secret", _UNFIT)])
-        ref = await asyncio.to_thread(self._vault.put, account_id, secret.encode())
-        return {**members, "secret_ref": ref}, {"secret": secret}
+        return await asyncio.to_thread(self._vault.put, account_id, secret.encode()), secret
 
     def _check_url(self, url: Any) -> None:
         """https; http only to networks that the operator allows (development: loopback)."""

@@ -55,6 +55,11 @@ class Rig:
     servers: Servers
     edge_port: int
 
+    def process(self, name: str) -> int:
+        """The process id of a part that runs."""
+        running = orjson.loads((self.settings.data_dir / "run.json").read_bytes())
+        return int(running["processes"][name])
+
 
 @asynccontextmanager
 async def running_system() -> AsyncIterator[Rig]:

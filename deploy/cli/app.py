@@ -10,6 +10,7 @@ from deploy.cli import (
     doctor,
     flows,
     keys,
+    listen,
     rebuild,
     replay,
     run,
@@ -36,6 +37,7 @@ app.command()(calls.trace)
 app.command()(replay.replay)
 app.command()(calls.calls)
 app.command()(flows.simulate)
+app.command()(listen.listen)
 app.add_typer(capacity.app, name="cac")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tts.app, name="tts")

@@ -98,16 +98,16 @@ WebhookEvent = Literal[
     "call.started",
     "call.answered",
     "call.ended",
-    "call.recording",
     "queue.entered",
     "queue.answered",
     "queue.abandoned",
     "agent.state",
     "voicemail.received",
-    "campaign.finished",
     "security.ban",
     "limit.exceeded",
     "test",
 ]
+"""What a webhook can subscribe to: `*` is all of it. Bans belong to the platform, so `security.ban`
+goes to subscriptions of the platform's account only; `test` to the one that was asked for."""
 
 STRICT = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)

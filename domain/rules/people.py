@@ -6,6 +6,7 @@ from pydantic import (
     AfterValidator,
     Field,
     ValidationInfo,
+    field_validator,
 )
 
 from domain.rules.members import (
@@ -107,7 +108,13 @@ class Webhook(resources.Webhook):
     url: WebUrl
     events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1, max_length=50)] = ("*",)
     status: Literal["active", "paused", "disabled"] = "active"
+    disabled_reason: Text | None = None
     description: Text | None = None
+
+    @field_validator("disabled_reason")
+    @classmethod
+    def _only_while_disabled(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return value if info.data.get("status") == "disabled" else None
 
 
 class ApiKey(resources.ApiKey):

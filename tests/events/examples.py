@@ -154,7 +154,7 @@ from events.voicemail import (
     MessageReplaced,
     MessageUnread,
 )
-from events.webhooks import WebhookTested
+from events.webhooks import WebhookDisabled, WebhookTested
 
 _ACCOUNT = AccountId("acc_1")
 _CALL = CallId("call-1@edge")
@@ -345,7 +345,14 @@ _ROWS: dict[str, Resource] = {
         name="Sales", members=(RingGroupMember(user_id="us_1"), RingGroupMember(device_id="dev_1"))
     ),
     "conference": Conference(name="Weekly", pin="4711"),
-    "webhook": Webhook(url="https://hooks.example/in", secret_ref="secret_1"),
+    "webhook": Webhook(
+        url="https://hooks.example/in",
+        secret_ref="secret_2",
+        previous_secret_ref="secret_1",
+        previous_secret_until=1_795_086_400,
+        status="disabled",
+        disabled_reason="HTTP 410",
+    ),
     "media_file": MediaFile(
         name="Welcome",
         object_key="acc_1/media_1.wav",
@@ -585,6 +592,7 @@ EXAMPLES: list[Fact] = [
     MessageUnread(**_COUNTED),
     MessageDeleted(**_COUNTED),
     WebhookTested(account_id=_ACCOUNT, at=_NOW, webhook_id="wh_1"),
+    WebhookDisabled(account_id=_ACCOUNT, at=_NOW, webhook_id="wh_1", reason="HTTP 410"),
     NameClaimed(**_ABOUT_NAME),
     NameReleased(**_ABOUT_NAME),
 ]

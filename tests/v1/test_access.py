@@ -49,6 +49,13 @@ OPERATIONS = [
     ("POST", "/v1/webhooks", "webhooks"),
     ("POST", "/v1/webhooks/test", "webhooks"),
     ("GET", "/v1/webhooks/x/deliveries", "webhooks"),
+    ("GET", "/v1/webhooks/x/deliveries/y", "webhooks"),
+    ("GET", "/v1/webhooks/x/deliveries/y/attempts", "webhooks"),
+    ("POST", "/v1/webhooks/x/deliveries/y/retry", "webhooks"),
+    ("POST", "/v1/webhooks/x/retry", "webhooks"),
+    ("POST", "/v1/webhooks/x/replay", "webhooks"),
+    ("GET", "/v1/webhooks/x/replays", "webhooks"),
+    ("POST", "/v1/webhooks/x/rotate-secret", "webhooks"),
 ]
 
 

@@ -8,7 +8,7 @@ from litestar import Litestar, Request, Response, Router, get
 from litestar.config.response_cache import ResponseCacheConfig
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme, Server
+from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
 from litestar.params import HeaderParameter
 from pydantic import BaseModel, Field
 
@@ -103,6 +103,7 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
                 }
             ),
             security=[{"apiKey": []}, {"bearer": []}],
+            tags=[Tag(name="Webhook", description=webhooks.ABOUT.strip())],
             path=None,
             render_plugins=[],
         ),

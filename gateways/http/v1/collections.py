@@ -152,9 +152,10 @@ COLLECTIONS = (
         "webhook",
         "webhook",
         "webhooks",
-        hidden=("secret_ref",),
+        hidden=("secret_ref", "previous_secret_ref"),
         write_only={"secret": "whsec_ and base64; made when it is not given."},
         filters=("status",),
         shown_once=("secret",),
+        read_only=("previous_secret_until", "disabled_reason"),
     ),
 )
