@@ -34,6 +34,7 @@ Kind = Literal[
     "call_limit",
     "media_file",
     "media_playlist",
+    "console_user",
 ]
 assert set(get_args(Kind)) == set(KINDS), "every kind of row can be asked for"
 

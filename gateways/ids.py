@@ -25,6 +25,7 @@ PREFIXES = {
     "call_limit": "lim",
     "media_file": "media",
     "media_playlist": "pl",
+    "console_user": "cu",
 }
 """Kind of row → prefix (spec 01)."""
 

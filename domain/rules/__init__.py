@@ -24,7 +24,16 @@ from domain.rules.center import (
 )
 from domain.rules.lines import Did, Extension, Forward, OutboundRoute, SipTrunk
 from domain.rules.members import DestKind
-from domain.rules.people import Account, ApiKey, CallLimit, SipDevice, SipDomain, SipUser, Webhook
+from domain.rules.people import (
+    Account,
+    ApiKey,
+    CallLimit,
+    ConsoleUser,
+    SipDevice,
+    SipDomain,
+    SipUser,
+    Webhook,
+)
 from domain.rules.sound import MediaFile, MediaPlaylist, Voicemail
 from events import resources
 from events.resources import Resource
@@ -54,6 +63,7 @@ RULES: dict[str, type[Resource]] = {
     "call_limit": CallLimit,
     "media_file": MediaFile,
     "media_playlist": MediaPlaylist,
+    "console_user": ConsoleUser,
 }
 
 

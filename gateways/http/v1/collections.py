@@ -5,7 +5,7 @@ the API document. What a row may hold is said by `domain/rules.py`, what is writ
 line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, cast, get_args, get_origin
 
@@ -19,6 +19,7 @@ from commands.resources import Kind
 from domain import rules
 from domain.errors import NotFound
 from events.resources import KINDS
+from gateways.access import ROLES
 from gateways.http.v1 import paging
 from gateways.http.v1.context import Caller, Context, etag, version_from
 from gateways.http.v1.operation import operation
@@ -28,6 +29,14 @@ MAX_LIMIT = 1000
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_LIMIT, default=100)]
 Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=500)]
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=100)]
+
+
+def _nothing(body: Mapping[str, Any]) -> Iterable[str]:
+    return ()
+
+
+def _of_role(body: Mapping[str, Any]) -> Iterable[str]:
+    return ROLES.get(body.get("role", ""), ())
 
 
 class Collection(NamedTuple):
@@ -50,6 +59,13 @@ class Collection(NamedTuple):
     """The member that names an object of the store, which goes with the row."""
     loose: tuple[str, ...] = ()
     """Lists of objects that are taken as they come: the rules name all their faults at once."""
+    grants: Callable[[Mapping[str, Any]], Iterable[str]] = _nothing
+    """The scopes that a body gives away: who writes such a row has to have them."""
+
+    @property
+    def title(self) -> str:
+        """`console user` as `ConsoleUser`."""
+        return self.singular.title().replace(" ", "")
 
 
 COLLECTIONS = (
@@ -119,6 +135,20 @@ COLLECTIONS = (
         filters=("status",),
         shown_once=("secret",),
     ),
+    Collection(
+        "/console-users",
+        "console user",
+        "console_user",
+        "users",
+        hidden=("password_ref", "totp_ref", "session_epoch"),
+        write_only={
+            "password": "8 to 256 characters; kept as an argon2id hash.",
+            "totp_secret": "Base32 of an authenticator app's secret; empty: no code is asked for.",
+        },
+        filters=("email", "role", "status"),
+        read_only=("totp",),
+        grants=_of_role,
+    ),
 )
 
 
@@ -133,7 +163,7 @@ _META: dict[str, Any] = {
 
 def models(one: Collection) -> tuple[type[BaseModel], ...]:
     """Row, page, created row, input and patch of a collection."""
-    title = one.singular.capitalize()
+    title = one.title
     stored, ruled = KINDS[one.kind].model_fields, rules.RULES[one.kind].model_fields
     shown = {n: (_listed(f.annotation), f) for n, f in stored.items() if n not in one.hidden}
     withheld = {*one.hidden, *one.read_only}
@@ -194,7 +224,7 @@ def router(one: Collection) -> Router:
     """The five operations of a collection."""
     row_model, page_model, created_model, input_model, patch_model = models(one)
     kind, scope = one.kind, one.scope
-    title = one.singular.capitalize()
+    title = one.title
 
     async def find(context: Context, caller: Caller, id: str) -> DictRow:
         row = await context.reader.query(
@@ -234,6 +264,7 @@ def router(one: Collection) -> Router:
         data: input_model,  # type: ignore[valid-type]
     ) -> Response[created_model]:  # type: ignore[valid-type]
         members = cast(BaseModel, data).model_dump(exclude_unset=True)
+        caller.may_grant(one.grants(members))
         written = await context.provisioner.create(caller.account_id, kind, members, caller.id)
         row = await find(context, caller, written.id)
         return Response(
@@ -255,6 +286,8 @@ def router(one: Collection) -> Router:
         if_match: IfMatch = None,
     ) -> Response[row_model]:  # type: ignore[valid-type]
         changes = cast(BaseModel, data).model_dump(exclude_unset=True)
+        before = (await find(context, caller, id))["body"]
+        caller.may_grant({*one.grants(before), *one.grants(changes)})
         await context.provisioner.change(
             caller.account_id, kind, id, changes, caller.id, version_from(if_match)
         )
@@ -273,6 +306,7 @@ def router(one: Collection) -> Router:
         if_match: IfMatch = None,
     ) -> dict[str, Any]:
         row = await find(context, caller, id)
+        caller.may_grant(one.grants(row["body"]))
         await context.provisioner.delete(
             caller.account_id, kind, id, caller.id, version_from(if_match), force
         )
