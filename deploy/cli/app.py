@@ -2,7 +2,19 @@
 
 import typer
 
-from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, run, traffic, tts
+from deploy.cli import (
+    apply,
+    bench,
+    calls,
+    capacity,
+    console_users,
+    doctor,
+    flows,
+    keys,
+    run,
+    traffic,
+    tts,
+)
 
 app = typer.Typer(
     name="callplane",
@@ -23,6 +35,7 @@ app.command()(calls.calls)
 app.command()(flows.simulate)
 app.add_typer(capacity.app, name="cac")
 app.add_typer(keys.app, name="keys")
+app.add_typer(console_users.app, name="console-users")
 app.add_typer(tts.app, name="tts")
 app.command()(doctor.doctor)
 app.command()(doctor.status)

@@ -125,10 +125,11 @@ class System:
 
     # Use
 
-    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [CALLPLANE, *arguments],
             env={**os.environ, **self.environment},
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=60,
