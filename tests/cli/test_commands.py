@@ -188,8 +188,12 @@ def test_the_first_owner_of_an_account_is_made_and_logs_in(
     assert answer.json()["scopes"] == ["*"], answer.text
     (listed,) = system.cli_json("console-users", "list", "--account", account_id)
     assert listed == {
-        **{"id": made["id"], "email": email, "name": "", "role": "owner"},
-        **{"status": "active", "totp": 0},
+        "id": made["id"],
+        "email": email,
+        "name": "",
+        "role": "owner",
+        "status": "active",
+        "totp": 0,
     }
     again = system.cli(*make, stdin="correct horse battery\n")
     assert (again.returncode, "/email" in again.stderr) == (1, True)

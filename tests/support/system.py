@@ -125,7 +125,7 @@ class System:
 
     # Use
 
-    def cli(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [CALLPLANE, *arguments],
             env={**os.environ, **self.environment},
