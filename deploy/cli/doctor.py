@@ -143,7 +143,7 @@ def _about_settings(settings: Settings) -> list[dict[str, str]]:
         _finding(
             not outside or bool(settings.session_secret),
             "all gateways know the same sessions",
-            "with several machines set SESSION_SECRET, or who logs in at one is unknown at the other",
+            "with several machines set SESSION_SECRET, or sessions of one are none at the other",
             "risk",
         ),
         _finding(

@@ -150,13 +150,19 @@ def test_logging_out_ends_this_session_on_every_gateway(
     assert api.delete("/v1/sessions").status_code == 409
 
 
-def test_a_key_is_revoked_on_every_gateway(api: Api, other_gateway: httpx.Client) -> None:
-    made = api.post("/v1/keys/generate", {"name": "x", "scopes": ["cdr"]}).json()
+def test_a_key_is_revoked_on_every_gateway(
+    system: System, api: Api, other_gateway: httpx.Client
+) -> None:
+    made = api.post("/v1/keys/generate", {"name": "x", "scopes": ["*"]}).json()
+    shown = {"x-api-key": made["key"]}
+    cac = {"accountId": api.get("/v1/whoami").json()["accountId"]}
     assert status(other_gateway, made["key"]) == 200
+    assert system.edge.get("/cac", params=cac, headers=shown).status_code == 200
     api.client.request(
         "DELETE", "/v1/keys/revoke", headers=api.headers, json={"key_id": made["id"]}
     )
     assert status(other_gateway, made["key"]) == 401
+    assert system.edge.get("/cac", params=cac, headers=shown).status_code == 401
 
 
 def test_sessions_are_listed_with_their_last_use_and_ended_by_whoever_may(

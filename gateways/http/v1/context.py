@@ -11,8 +11,8 @@ from litestar.handlers import BaseRouteHandler
 from domain import rules
 from domain.errors import Forbidden, Invalid, NotFound
 from events.base import AccountId
-from gateways import sessions
-from gateways.access import PREFIX_LENGTH, Principal, match_key
+from gateways import keyring, sessions
+from gateways.access import Principal
 from gateways.addresses import Proxies
 from gateways.bus.client import Commander
 from gateways.dnc import Importer
@@ -24,7 +24,6 @@ from gateways.sessions import Sessions
 from gateways.store.last_used import LastUsed
 from gateways.store.reader import Reader
 from gateways.store.secrets import Vault
-from projections import directory
 
 SCOPE = "scope"
 """Name of a handler's option: the scope that it needs. None: any good credential."""
@@ -104,19 +103,9 @@ async def _principal(connection: ASGIConnection[Any, Any, Any, Any], context: Co
             return await context.sessions.principal(key)
     if not key:
         raise Unauthenticated("show a key in x-api-key, or a key or session as a bearer token")
-    principal = await _of_key(key, context.reader)
+    principal = await keyring.holder(context.reader, key, ("sk", "sips"))
     await context.last_used.note(principal.id, time.time_ns() // 1_000_000)
     return principal
-
-
-async def _of_key(key: str, reader: Reader) -> Principal:
-    prefix, kind = key[:PREFIX_LENGTH], key.partition("_")[0]
-    if kind in ("sk", "sips") and prefix.isascii() and prefix.isprintable():
-        rows = await reader.query(lambda cursor: directory.keys_by_prefix(cursor, prefix))
-        stored = [(row["id"], row["account_id"], row["body"]) for row in rows]
-        if principal := match_key(key, stored, kind):
-            return principal
-    raise Unauthenticated("the key is unknown, revoked or expired")
 
 
 def provide_caller(scope: Any) -> Caller:
