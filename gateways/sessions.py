@@ -85,7 +85,7 @@ class Sessions:
             session_id=new_id("ses"),
             user_id=user["id"],
             epoch=user["body"]["session_epoch"],
-            src_ip=address[:64],
+            src_ip=address[:64] if address.isprintable() else "unknown",
         )
         try:
             reply = await self.commander.ask(wish)
