@@ -13,6 +13,7 @@ from commands import (
     presence,
     queues,
     resources,
+    sessions,
     transfer,
     voicemail,
     webhooks,
@@ -63,6 +64,8 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "resources.CreateRow": (resources.CreateRow, resources.create_row),
     "resources.ChangeRow": (resources.ChangeRow, resources.change_row),
     "resources.DeleteRow": (resources.DeleteRow, resources.delete_row),
+    "sessions.OpenSession": (sessions.OpenSession, sessions.open_session),
+    "sessions.EndSession": (sessions.EndSession, sessions.end_session),
 }
 
 DEADLINES: dict[type[Command], Handler[Any]] = {

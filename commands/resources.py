@@ -38,6 +38,7 @@ Kind = Literal[
     "contact_list",
     "cid_pool",
     "campaign",
+    "console_user",
 ]
 assert set(get_args(Kind)) == set(KINDS), "every kind of row can be asked for"
 

@@ -22,7 +22,10 @@ from gateways.media.objects import SCHEMES
 
 PREFIX = "CALLPLANE_"
 SECRETS = frozenset(
-    {"admin_token", "secret_key", "nonce_secret", "carrier_hooks", "smtp_url", "tts_header"}
+    {
+        *("admin_token", "secret_key", "nonce_secret", "session_secret"),
+        *("carrier_hooks", "smtp_url", "tts_header"),
+    }
 )
 """Never printed."""
 
@@ -139,6 +142,9 @@ class Settings(BaseModel):
     the data directory. Losing it loses every password hash and webhook secret."""
     nonce_secret: str = ""
     """Signs digest nonces; the same as `secret` of Kamailio's auth module. Empty: made and kept."""
+    session_secret: str = ""
+    """Signs the tokens of console users. NEW,OLD while it is changed: the first one signs, both are
+    believed. Empty: made and kept."""
     wholesale: str = ""
     """SIP host[:port] of the platform's carrier for calls that match no route; comma-separated."""
     media_uri: str = "sip:flow@127.0.0.1:5080"

@@ -29,7 +29,7 @@ from domain.routing import Platform
 from events.base import Millis
 from gateways import metrics
 from gateways.access import Gate
-from gateways.addresses import networks
+from gateways.addresses import Proxies, networks
 from gateways.bus.client import Commander
 from gateways.bus.connection import PARTITIONS, connect, ensure_streams
 from gateways.bus.edge import EdgeBus
@@ -46,6 +46,7 @@ from gateways.edge.polls import Polls
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
+from gateways.http.console import login_endpoint
 from gateways.http.control.app import ControlPlane
 from gateways.http.control.media import Media
 from gateways.http.control.speech import Prompts
@@ -59,13 +60,17 @@ from gateways.mail.sender import MailSender
 from gateways.mail.server import mail_server
 from gateways.media.mailroom import Mailroom
 from gateways.media.objects import ObjectStore, open_objects
+from gateways.passwords import Passwords
 from gateways.provisioning import Provisioner
 from gateways.security import Security
+from gateways.sessions import Sessions, keys_from
 from gateways.speech.local import LocalVoice
 from gateways.speech.remote import HttpVoice
 from gateways.speech.rendering import Rendering
 from gateways.speech.voice import Voice
 from gateways.store.events import PgStore
+from gateways.store.guesses import Guesses
+from gateways.store.last_used import LastUsed
 from gateways.store.projector import Projector
 from gateways.store.reader import Reader
 from gateways.store.secrets import Opened, Vault, key_from
@@ -279,12 +284,31 @@ async def api(settings: Settings, servers: Servers) -> None:
             settings.max_media_bytes,
             vault(settings, reader),
             platform(settings),
+            LastUsed(reader),
+            sessions(settings, commander, reader),
+            Proxies(networks(settings.trusted_proxies)),
         )
         url = f"http://{settings.bind}:{settings.api_port}"
         app = public_api(
             context, _health(client, reader, None, media), url, settings.max_body_bytes
         )
         await serve(measured(app), settings.bind, settings.api_port, stop)
+
+
+async def console(settings: Settings, servers: Servers) -> None:
+    """The console: so far, who it is that comes."""
+    stop = stop_on_signal()
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(bus(servers, "console"))
+        reader = await stack.enter_async_context(reading(servers))
+        commander = await stack.enter_async_context(commanding(client))
+        login = login_endpoint(
+            sessions(settings, commander, reader),
+            Proxies(networks(settings.trusted_proxies)),
+            settings.max_body_bytes,
+        )
+        app = application([login, *_health(client, reader)])
+        await serve(app, settings.bind, settings.console_port, stop)
 
 
 async def relay(settings: Settings, servers: Servers) -> None:
@@ -375,7 +399,19 @@ async def speaking(settings: Settings) -> AsyncIterator[Voice]:
 
 def provisioner(settings: Settings, commander: Commander, reader: Reader) -> Provisioner:
     insecure = networks(settings.webhook_allow_cidrs)
-    return Provisioner(commander, reader, vault(settings, reader), insecure)
+    return Provisioner(commander, reader, vault(settings, reader), insecure, Passwords())
+
+
+def sessions(settings: Settings, commander: Commander, reader: Reader) -> Sessions:
+    return Sessions(
+        commander,
+        reader,
+        vault(settings, reader),
+        Passwords(),
+        Guesses(reader),
+        LastUsed(reader),
+        keys_from(made_secret(settings, "session_secret")),
+    )
 
 
 def application(endpoints: Sequence[Endpoint]) -> Asgi:

@@ -1,7 +1,7 @@
 """Facts of configuration: a resource was created, changed, deleted; a global name was claimed.
 
 Stream ``<resource id>`` for a resource, ``claim-<space>-<name>`` for a name that must be unique
-over the whole platform (a number, a SIP domain, a device's login).
+over the whole platform (a number, a SIP domain, a device's login, a console user's e-mail).
 
 The bodies say what is stored: plain types, no rules. Rules stand in `domain/rules.py`, so that a
 rule made stricter never makes an old stream unreadable. Flags are 0/1; times are epoch seconds.
@@ -436,13 +436,33 @@ class Webhook(Resource):
 class ApiKey(Resource):
     name: str
     kind: str
-    """``sk``: the public API. ``node``: an edge node's token."""
+    """``sk``: the public API. ``sips``: diagnosis. ``node``: an edge node's token."""
     prefix: str
     """The first characters of the key, to find and to recognise it."""
     sha256: str
     scopes: tuple[str, ...]
+    plan: str | None = None
+    """Of a ``sips`` key: how much it may ask for in a day."""
     expires_at: int | None = None
     status: str = "active"
+
+
+class ConsoleUser(Resource):
+    """A person who logs in with e-mail and password."""
+
+    email: str
+    """In lower case."""
+    name: str = ""
+    role: str
+    status: str = "active"
+    password_ref: str
+    """Where the password's hash lies in the encrypted store."""
+    totp: int = 0
+    """1: a code is asked for as well (RFC 6238)."""
+    totp_ref: str | None = None
+    """Where the secret of the codes lies."""
+    session_epoch: int = 0
+    """Sessions of another epoch are over."""
 
 
 KINDS: dict[str, type[Resource]] = {
@@ -472,6 +492,7 @@ KINDS: dict[str, type[Resource]] = {
     "contact_list": ContactList,
     "cid_pool": CidPool,
     "campaign": Campaign,
+    "console_user": ConsoleUser,
 }
 
 R = TypeVar("R", bound=Resource)

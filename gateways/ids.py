@@ -29,6 +29,7 @@ PREFIXES = {
     "contact_list": "list",
     "cid_pool": "cidpool",
     "campaign": "camp",
+    "console_user": "cu",
 }
 """Kind of row → prefix (spec 01)."""
 

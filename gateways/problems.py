@@ -16,6 +16,8 @@ from domain.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+OTHER_CLIENTS = ("/v1/analyze", "/v1/keys")
+"""Paths whose clients look for an `error` (spec 10)."""
 RETRY_AFTER = 1
 """Seconds after which an Unavailable may be tried again."""
 
@@ -118,6 +120,8 @@ def body_of(refusal: Refusal, instance: str) -> dict[str, Any]:
     }
     if refusal.faults:
         body["errors"] = _errors(refusal.faults)
+    if instance.startswith(OTHER_CLIENTS):
+        body["error"] = refusal.detail
     return body
 
 

@@ -20,10 +20,12 @@ from domain.digest import Credential
 from domain.errors import Fault, Invalid, NotFound
 from domain.rules import faults_of
 from events.base import AccountId
-from gateways.access import SCOPES, new_key
+from gateways import totp
+from gateways.access import SCOPES, SIPS_SCOPES, new_key
 from gateways.addresses import Network, lies_in
 from gateways.bus.client import Commander
 from gateways.ids import PREFIXES, new_id
+from gateways.passwords import Passwords, check_password
 from gateways.store.reader import Reader
 from gateways.store.secrets import Vault
 from gateways.webhooks.signature import can_sign, new_secret
@@ -33,6 +35,7 @@ C = TypeVar("C", bound=Command)
 OVERLAP_SEC = 86_400
 """For how long a webhook's secret counts after it was rotated."""
 _PREVIOUS = {"previous_secret_ref": None, "previous_secret_until": None}
+_MANAGED_OF_USERS = ("password_ref", "totp", "totp_ref", "session_epoch")
 _UNFIT = "is not whsec_ and the base64 of 24 to 64 bytes"
 
 
@@ -53,11 +56,13 @@ class Provisioner:
         reader: Reader,
         vault: Vault,
         insecure_webhooks: tuple[Network, ...],
+        passwords: Passwords,
     ) -> None:
         self._commander = commander
         self._reader = reader
         self._vault = vault
         self._insecure_webhooks = insecure_webhooks
+        self._passwords = passwords
 
     async def create(
         self,
@@ -99,6 +104,7 @@ class Provisioner:
             )
         )
         await self._reader.caught_up("directory", reply.position)
+        await self._erase(kind, before["body"], {**before["body"], **patch})
         return Written(id, reply.position, revealed)
 
     async def rotate(
@@ -131,12 +137,16 @@ class Provisioner:
         if_version: int | None = None,
         force: bool = False,
     ) -> Written:
+        before = await self._reader.query(
+            lambda cursor: directory.one(cursor, account_id, kind, id)
+        )
         reply = await self._commander.ask(
             DeleteRow(
                 account_id=account_id, kind=kind, id=id, by=by, if_version=if_version, force=force
             )
         )
         await self._reader.caught_up("directory", reply.position)
+        await self._erase(kind, before["body"] if before else {}, {})
         return Written(id, reply.position, {}, tuple(reply.body["repointed"]))
 
     async def _sealed(
@@ -158,6 +168,8 @@ class Provisioner:
                 return await self._webhook(account_id, members, before)
             case "api_key":
                 return _key(members, before)
+            case "console_user":
+                return await self._console_user(account_id, members, before), {}
         return members, {}
 
     async def _device(
@@ -258,6 +270,33 @@ class Provisioner:
             raise Invalid("the webhook is not valid", [Fault("/secret", _UNFIT)])
         return await asyncio.to_thread(self._vault.put, account_id, secret.encode()), secret
 
+    async def _console_user(
+        self, account_id: AccountId, members: dict[str, Any], before: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The password's hash goes into the store, not into a fact: there it can be erased. An
+        empty secret of codes is none."""
+        members = {n: v for n, v in members.items() if n not in _MANAGED_OF_USERS}
+        if "totp_secret" in members:
+            text, ref = members.pop("totp_secret"), None
+            if text:
+                secret = totp.secret_from("/totp_secret", text)
+                ref = await asyncio.to_thread(self._vault.put, account_id, secret)
+            members |= {"totp": int(ref is not None), "totp_ref": ref}
+        if before and "password" not in members:
+            return members
+        password = check_password("/password", members.pop("password", None))
+        hash = await self._passwords.hashed(password)
+        ref = await asyncio.to_thread(self._vault.put, account_id, hash.encode())
+        return {**members, "password_ref": ref}
+
+    async def _erase(self, kind: Kind, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """What a console user does not log in with any more is not kept."""
+        if kind != "console_user":
+            return
+        for member in ("password_ref", "totp_ref"):
+            if (ref := before.get(member)) and ref != after.get(member):
+                await asyncio.to_thread(self._vault.erase, ref)
+
     def _check_url(self, url: Any) -> None:
         """https; http only to networks that the operator allows (development: loopback)."""
         _must_be_text("/url", url)
@@ -295,6 +334,8 @@ def _key(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     if before:
         return members, {}
+    if members.get("kind") == "sips":
+        members = {"plan": "pro", **members, "scopes": list(SIPS_SCOPES)}
     if not members.get("scopes"):
         raise Invalid("a key without scopes opens nothing", [Fault("/scopes", "is empty")])
     unknown = sorted(set(members["scopes"]) - SCOPES)

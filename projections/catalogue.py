@@ -13,6 +13,7 @@ from projections.mail import Mail
 from projections.outbox import Outbox
 from projections.queues import Queues
 from projections.roster import Roster
+from projections.sessions import Sessions
 from projections.trace import Trace
 from projections.voicemail import Voicemails
 
@@ -31,4 +32,5 @@ CATALOGUE: tuple[type[Projection], ...] = (
     Dnc,
     Voicemails,
     Mail,
+    Sessions,
 )

@@ -60,6 +60,8 @@ class Directory(Projection):
         CREATE INDEX resource_position_idx ON resource (position);
         CREATE INDEX resource_parent_idx ON resource ((body->>'parent_id')) WHERE kind = 'account';
         CREATE INDEX resource_key_idx ON resource ((body->>'prefix')) WHERE kind = 'api_key';
+        CREATE INDEX resource_email_idx ON resource ((body->>'email'))
+            WHERE kind = 'console_user';
         CREATE TABLE flow_version (
             flow_id text, version bigint, account_id text NOT NULL, body jsonb NOT NULL,
             published_at bigint NOT NULL, by text NOT NULL, PRIMARY KEY (flow_id, version)
@@ -244,3 +246,12 @@ def keys_by_prefix(cursor: Cursor[DictRow], prefix: str) -> list[DictRow]:
         " WHERE kind = 'api_key' AND body->>'prefix' = %s AND NOT deleted",
         (prefix,),
     ).fetchall()
+
+
+def user_by_email(cursor: Cursor[DictRow], email: str) -> DictRow | None:
+    """The console user who logs in so; at most one on the platform."""
+    return cursor.execute(
+        "SELECT * FROM views.resource"
+        " WHERE kind = 'console_user' AND body->>'email' = %s AND NOT deleted",
+        (email,),
+    ).fetchone()

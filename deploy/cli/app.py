@@ -7,6 +7,7 @@ from deploy.cli import (
     bench,
     calls,
     capacity,
+    console_users,
     doctor,
     flows,
     keys,
@@ -40,6 +41,7 @@ app.command()(flows.simulate)
 app.command()(listen.listen)
 app.add_typer(capacity.app, name="cac")
 app.add_typer(keys.app, name="keys")
+app.add_typer(console_users.app, name="console-users")
 app.add_typer(tts.app, name="tts")
 app.command()(doctor.doctor)
 app.command()(doctor.status)

@@ -141,6 +141,12 @@ def _about_settings(settings: Settings) -> list[dict[str, str]]:
             "risk",
         ),
         _finding(
+            not outside or bool(settings.session_secret),
+            "all gateways know the same sessions",
+            "with several machines set SESSION_SECRET, or sessions of one are none at the other",
+            "risk",
+        ),
+        _finding(
             not outside or bool(settings.object_store_url),
             "all gateways see the same media",
             "with several machines set OBJECT_STORE_URL, or media lie on the one that took them",

@@ -38,7 +38,7 @@ def up(
     logs.configure(settings, "supervisor")
     supervisor = Supervisor(settings)
     supervisor.claim_data_dir()
-    for name in ("secret_key", "nonce_secret"):
+    for name in ("secret_key", "nonce_secret", "session_secret"):
         made_secret(settings, name)  # before the processes could race for it
     try:
         servers = supervisor.start_servers()
@@ -76,9 +76,10 @@ def _children(settings: Settings, servers: Servers, demo_rate: float | None) -> 
         for slot in range(1, settings.gateways + 1)
     ]
     children.append(forever("api", 2, partial(wiring.api, settings, servers)))
-    for name, port in (("realtime", settings.realtime_port), ("console", settings.console_port)):
-        serve_bare = partial(wiring.bare_service, settings, servers, port, name)
-        children.append(forever(name, 2, serve_bare))
+    port = settings.realtime_port
+    serve_bare = partial(wiring.bare_service, settings, servers, port, "realtime")
+    children.append(forever("realtime", 2, serve_bare))
+    children.append(forever("console", 2, partial(wiring.console, settings, servers)))
     if demo_rate is not None:
         show = partial(demonstration.demo, settings, servers, demo_rate)
         children.append(forever("demo", 3, show))
@@ -97,8 +98,7 @@ def serve(service: Service) -> None:
             port = settings.realtime_port
             uvloop.run(wiring.bare_service(settings, servers, port, "realtime"))
         case Service.CONSOLE:
-            port = settings.console_port
-            uvloop.run(wiring.bare_service(settings, servers, port, "console"))
+            uvloop.run(wiring.console(settings, servers))
 
 
 def worker(

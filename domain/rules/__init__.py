@@ -25,7 +25,16 @@ from domain.rules.center import (
 )
 from domain.rules.lines import Did, Extension, Forward, OutboundRoute, SipTrunk
 from domain.rules.members import DestKind
-from domain.rules.people import Account, ApiKey, CallLimit, SipDevice, SipDomain, SipUser, Webhook
+from domain.rules.people import (
+    Account,
+    ApiKey,
+    CallLimit,
+    ConsoleUser,
+    SipDevice,
+    SipDomain,
+    SipUser,
+    Webhook,
+)
 from domain.rules.rates import RatePlan
 from domain.rules.sound import MediaFile, MediaPlaylist, Voicemail
 from events import resources
@@ -60,6 +69,7 @@ RULES: dict[str, type[Resource]] = {
     "contact_list": ContactList,
     "cid_pool": CidPool,
     "campaign": Campaign,
+    "console_user": ConsoleUser,
 }
 
 

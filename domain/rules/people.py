@@ -16,6 +16,7 @@ from domain.rules.members import (
     Flag,
     Host,
     Id,
+    Mailbox,
     Name,
     Number,
     Status,
@@ -120,7 +121,20 @@ class Webhook(resources.Webhook):
 class ApiKey(resources.ApiKey):
     model_config = STRICT
     name: Name
-    kind: Literal["sk", "node"]
+    kind: Literal["sk", "sips", "node"]
     scopes: Annotated[tuple[str, ...], Field(max_length=50)]
+    plan: Literal["pro", "teams"] | None = None
     expires_at: Annotated[int, Field(ge=0)] | None = None
     status: Literal["active", "revoked"] = "active"
+
+
+Role = Literal["owner", "admin", "supervisor", "analyst", "agent"]
+
+
+class ConsoleUser(resources.ConsoleUser):
+    model_config = STRICT
+    email: Annotated[Mailbox, AfterValidator(str.lower)]
+    name: Text = ""
+    role: Role
+    status: Status = "active"
+    totp: Flag = 0

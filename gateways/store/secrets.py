@@ -56,6 +56,10 @@ class Vault:
         except InvalidTag:
             return None
 
+    def erase(self, ref: str) -> None:
+        with self._pool.connection() as connection:
+            connection.execute("DELETE FROM secrets.sealed WHERE ref = %s", (ref,))
+
     def put_credential(self, account_id: str, credential: Credential) -> str:
         members = {
             "ha1": credential.ha1,

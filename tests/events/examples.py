@@ -120,6 +120,7 @@ from events.resources import (
     Campaign,
     CidPool,
     Conference,
+    ConsoleUser,
     ContactList,
     Did,
     Extension,
@@ -147,6 +148,7 @@ from events.resources import (
     Voicemail,
     Webhook,
 )
+from events.sessions import SessionEnded, SessionOpened
 from events.voicemail import (
     MessageDeleted,
     MessageLeft,
@@ -174,6 +176,12 @@ _ABOUT_REPORT: dict[str, Any] = {
     "at": _NOW,
     "carrier": "acme",
     "event_id": "evt-1",
+}
+_ABOUT_SESSION: dict[str, Any] = {
+    "account_id": _ACCOUNT,
+    "at": _NOW,
+    "session_id": "ses_1",
+    "user_id": "cu_1",
 }
 _ABOUT_LIST: dict[str, Any] = {"account_id": _ACCOUNT, "at": _NOW}
 _ENTRY = Entry("14155551234", "asked for it", "crm", 1_800_000_000)
@@ -383,11 +391,23 @@ _ROWS: dict[str, Resource] = {
         ),
     ),
     "api_key": ApiKey(
-        name="CRM", kind="sk", prefix="sk_abcd", sha256="0" * 64, scopes=("cdr", "agents")
+        name="CRM", kind="sips", prefix="sips_abcd", sha256="0" * 64, scopes=("cdr",), plan="pro"
+    ),
+    "console_user": ConsoleUser(
+        email="ada@acme.example",
+        name="Ada",
+        role="supervisor",
+        password_ref="sec_1",
+        totp=1,
+        totp_ref="sec_2",
     ),
 }
 
 EXAMPLES: list[Fact] = [
+    SessionOpened(
+        **_ABOUT_SESSION, epoch=1, expires_at=Millis(1_795_043_200_000), src_ip="203.0.113.9"
+    ),
+    SessionEnded(**_ABOUT_SESSION, by="cu_1"),
     NumberAssigned(**_ABOUT_REPORT, e164="12025550123", did_id="did_1"),
     NumberPorted(**_ABOUT_REPORT, e164="12025550123", port=Port.OUT, did_id="did_1"),
     MessageReported(

@@ -21,8 +21,8 @@ from events.webhooks import WebhookTested
 from gateways.ids import new_id
 from gateways.store.events import PgStore
 from gateways.store.projector import Projector
-from gateways.store.rebuild import rebuild
 from gateways.store.reader import Reader
+from gateways.store.rebuild import rebuild
 from gateways.webhooks.pruning import prune
 from projections.announcements import ANNOUNCED, EVENTS_OF_A_FACT, announced
 from projections.outbox import Outbox

@@ -66,6 +66,7 @@ class System:
         }
         self.edge_url = f"http://127.0.0.1:{ports['EDGE']}"
         self.api_url = f"http://127.0.0.1:{ports['API']}"
+        self.console_url = f"http://127.0.0.1:{ports['CONSOLE']}"
         self.log = self.folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
         self.edge = httpx.Client(base_url=self.edge_url, timeout=10)
@@ -124,10 +125,11 @@ class System:
 
     # Use
 
-    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [CALLPLANE, *arguments],
             env={**os.environ, **self.environment},
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=60,
@@ -216,6 +218,31 @@ def running(**settings: str) -> Iterator[System]:
         yield system
     finally:
         system.close()
+
+
+@contextmanager
+def another_api(system: System, **settings: str) -> Iterator[httpx.Client]:
+    """One more server of the public API on the same bus and store."""
+    port = free_port()
+    environment = {
+        **system.environment,
+        "CALLPLANE_API_PORT": str(port),
+        **{f"CALLPLANE_{name.upper()}": value for name, value in settings.items()},
+    }
+    with system.log.open("ab") as log:
+        process = subprocess.Popen(
+            [CALLPLANE, "serve", "api"],
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+            eventually(lambda: client.get("/readyz").status_code == 200, 30)
+            yield client
+    finally:
+        process.terminate()
+        process.wait(15)
 
 
 def acme(**more: Any) -> dict[str, Any]:

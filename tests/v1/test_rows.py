@@ -18,6 +18,14 @@ class Api:
         self.headers = {"x-api-key": system.key(account_id, *scopes)}
         self.client = system.api
 
+    @classmethod
+    def of(cls, system: System, token: str) -> "Api":
+        """With this credential."""
+        made = cls.__new__(cls)
+        made.headers = {"authorization": f"Bearer {token}"}
+        made.client = system.api
+        return made
+
     def get(self, path: str, **params: Any) -> httpx.Response:
         return self.client.get(path, params=params, headers=self.headers)
 

@@ -10,6 +10,7 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
 from litestar.params import HeaderParameter
+from litestar.routes import HTTPRoute
 from pydantic import BaseModel, Field
 
 from gateways.http.asgi import Endpoint
@@ -29,12 +30,13 @@ from gateways.http.v1 import (
     replay,
     rows,
     security,
+    sessions,
     voicemail,
     webhooks,
 )
 from gateways.http.v1.collections import COLLECTIONS, QUEUES
 from gateways.http.v1.context import ACTING_FOR, PUBLIC, Caller, Context, authorise, provide_caller
-from gateways.http.v1.openapi import to_3_0
+from gateways.http.v1.openapi import say_credentials, to_3_0
 from gateways.http.v1.operation import operation
 
 _ACTING_FOR = HeaderParameter(
@@ -61,7 +63,18 @@ async def whoami(caller: Caller) -> WhoAmI:
 @get("/openapi.json", opt={PUBLIC: True}, include_in_schema=False)
 async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     document = to_3_0(request.app.openapi_schema.to_schema())
+    say_credentials(document, _options(request.app))
     return Response(orjson.dumps(document), media_type="application/json")
+
+
+def _options(app: Litestar) -> dict[str, dict[str, Any]]:
+    """Operation id → options of its handler."""
+    return {
+        str(handler.operation_id): dict(handler.opt)
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+    }
 
 
 def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body: int) -> Litestar:
@@ -72,7 +85,7 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
 
     routers = [calls.router(), flows.router(), keys.router(), webhooks.router()]
     routers += [security.router(), dnc.router(), agents.router(), queues.router()]
-    routers += [media.router(), voicemail.router(), rate_plans.router()]
+    routers += [media.router(), voicemail.router(), rate_plans.router(), sessions.router()]
     routers += [replay.router(), accounts.router(), members.router(), audit.router()]
     routers += [rows.router(QUEUES, lists=False), *(rows.router(one) for one in COLLECTIONS)]
     v1 = Router(

@@ -1,5 +1,7 @@
 """What the handlers of /v1 share: who asks, and what they may use."""
 
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +12,17 @@ from domain import rules
 from domain.errors import Forbidden, Invalid, NotFound
 from domain.routing import Platform
 from events.base import AccountId
-from gateways.access import PREFIX_LENGTH, Principal, match_key
+from gateways import keyring, sessions
+from gateways.access import Principal
+from gateways.addresses import Proxies
 from gateways.bus.client import Commander
 from gateways.dnc import Importer
 from gateways.media.objects import ObjectStore
 from gateways.problems import Unauthenticated
 from gateways.provisioning import Provisioner
 from gateways.security import Security
+from gateways.sessions import Sessions
+from gateways.store.last_used import LastUsed
 from gateways.store.reader import Reader
 from gateways.store.secrets import Vault
 from projections import directory
@@ -42,6 +48,14 @@ class Context:
     vault: Vault
     platform: Platform
     """What the operator set for all accounts: decisions are made again with it."""
+    last_used: LastUsed
+    sessions: Sessions
+    proxies: Proxies
+
+    def address_of(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+        """Where a request comes from."""
+        peer = connection.client.host if connection.client else ""
+        return self.proxies.client(peer, connection.headers.getall("x-forwarded-for", []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,12 @@ class Caller:
     def id(self) -> str:
         return self.principal.id
 
+    def may_grant(self, scopes: Iterable[str]) -> None:
+        """Nobody gives, changes or takes away what can do more than his own credential."""
+        own = self.principal.scopes
+        if beyond := sorted(scope for scope in scopes if scope not in own and "*" not in own):
+            raise Forbidden(f"your own credential lacks the scope '{beyond[0]}'")
+
 
 async def authorise(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
@@ -64,7 +84,7 @@ async def authorise(
     if handler.opt.get(PUBLIC):
         return
     context: Context = connection.app.state.context
-    principal = await _principal(connection, context.reader)
+    principal = await _principal(connection, context)
     if scope := handler.opt.get(SCOPE):
         principal.require(scope)
     connection.state.caller = await _caller(connection, context.reader, principal)
@@ -94,19 +114,18 @@ def _check_text(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
         raise Invalid("the request is not valid", nul)
 
 
-async def _principal(connection: ASGIConnection[Any, Any, Any, Any], reader: Reader) -> Principal:
+async def _principal(connection: ASGIConnection[Any, Any, Any, Any], context: Context) -> Principal:
     """Asked of the store for each request, so that a revocation counts at once everywhere."""
     key = connection.headers.get("x-api-key")
     if key is None:
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         key = token.strip() if scheme.lower() == "bearer" else None
+        if key and sessions.is_token(key):
+            return await context.sessions.principal(key)
     if not key:
-        raise Unauthenticated("show an API key in x-api-key or as a bearer token")
-    prefix = key[:PREFIX_LENGTH]
-    rows = await reader.query(lambda cursor: directory.keys_by_prefix(cursor, prefix))
-    principal = match_key(key, [(r["id"], r["account_id"], r["body"]) for r in rows], "sk")
-    if principal is None:
-        raise Unauthenticated("the key is unknown, revoked or expired")
+        raise Unauthenticated("show a key in x-api-key, or a key or session as a bearer token")
+    principal = await keyring.holder(context.reader, key, ("sk", "sips"))
+    await context.last_used.note(principal.id, time.time_ns() // 1_000_000)
     return principal
 
 

@@ -4,9 +4,12 @@ What differs: `nullable` instead of a null type, one `type` per schema, boolean 
 `enum` for `const`, `example` for `examples`, nothing beside a `$ref`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
+
+from gateways.http.v1.context import PUBLIC, SCOPE
 
 VERSION = "3.0.3"
 _NULL = {"type": "null"}
@@ -24,6 +27,20 @@ def to_3_0(document: dict[str, Any]) -> dict[str, Any]:
             if isinstance(operation, dict):
                 _tidy(operation)
     return dict(found)
+
+
+def say_credentials(document: dict[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Which scope an operation needs, for machines: `x-required-scope`, absent where any credential
+    will do. `options`: operation id → options of its handler."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            if not isinstance(operation, dict):
+                continue
+            opt = options[operation["operationId"]]
+            if opt.get(SCOPE):
+                operation["x-required-scope"] = opt[SCOPE]
+            if opt.get(PUBLIC):
+                operation["security"] = []
 
 
 def _tidy(operation: dict[str, Any]) -> None:

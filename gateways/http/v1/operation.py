@@ -7,7 +7,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from pydantic import BaseModel, Field
 
 from gateways import problems
-from gateways.http.v1.context import SCOPE
+from gateways.http.v1.context import PUBLIC, SCOPE
 
 RowId = Annotated[str, Field(max_length=64, pattern="^[!-~]*$")]
 """An id in a body: opaque, but no text that could not be one."""
@@ -24,6 +24,7 @@ class Problem(BaseModel):
     errors: list[dict[str, str]] | None = Field(
         default=None, examples=[[{"pointer": "/e164", "detail": "not a telephone number"}]]
     )
+    error: str | None = Field(default=None, description="The `detail` again, under /v1/keys")
 
 
 def _problems(texts: Mapping[int, str]) -> dict[int, ResponseSpec]:
@@ -60,15 +61,19 @@ _RARE = _problems(
 
 
 def operation(
-    id: str, summary: str, scope: str | None = None, more: Iterable[int] = ()
+    id: str,
+    summary: str,
+    scope: str | None = None,
+    more: Iterable[int] = (),
+    is_public: bool = False,
 ) -> dict[str, Any]:
     """Arguments of a Litestar handler: name, summary, needed scope, error responses, and those that
     only this one has."""
-    needs = f"Needs the scope `{scope}`." if scope else "Any API key may use it."
+    needs = f"Needs the scope `{scope}`." if scope else "Any credential may use it."
     return {
         "operation_id": id,
         "summary": summary,
-        "description": f"{summary}. {needs}",
-        "opt": {SCOPE: scope} if scope else {},
+        "description": f"{summary}. {'Needs no credential.' if is_public else needs}",
+        "opt": {SCOPE: scope, PUBLIC: is_public},
         "responses": {**PROBLEMS, **{status: _RARE[status] for status in more}},
     }

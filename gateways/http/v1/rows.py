@@ -163,6 +163,7 @@ def router(one: Collection, *, lists: bool = True) -> Router:
         data: input_model,
     ) -> Response[created_model]:
         members = members_of(data)
+        caller.may_grant(one.grants(members))
         written = await context.provisioner.create(caller.account_id, kind, members, caller.id)
         row = await find(context, caller, one, written.id)
         return creation(one, written.id, row, written.revealed)
@@ -179,10 +180,10 @@ def router(one: Collection, *, lists: bool = True) -> Router:
         data: patch_model,
         if_match: IfMatch = None,
     ) -> Response[row_model]:
-        version = version_from(if_match)
-        await context.provisioner.change(
-            caller.account_id, kind, id, members_of(data), caller.id, version
-        )
+        version, changes = version_from(if_match), members_of(data)
+        before = (await find(context, caller, one, id))["body"]
+        caller.may_grant({*one.grants(before), *one.grants(changes)})
+        await context.provisioner.change(caller.account_id, kind, id, changes, caller.id, version)
         return shown(one, await find(context, caller, one, id))
 
     @delete(
@@ -194,6 +195,7 @@ def router(one: Collection, *, lists: bool = True) -> Router:
         context: Context, caller: Caller, id: str, force: Force, if_match: IfMatch = None
     ) -> Deleted:
         row = await find(context, caller, one, id)
+        caller.may_grant(one.grants(row["body"]))
         written = await context.provisioner.delete(
             caller.account_id, kind, id, caller.id, version_from(if_match), force
         )
