@@ -131,6 +131,24 @@ def owner_of(cursor: Cursor[DictRow], id: str) -> AccountId | None:
     return AccountId(row["account_id"]) if row else None
 
 
+def accounts(cursor: Cursor[DictRow]) -> list[AccountId]:
+    """The first thousand."""
+    rows = cursor.execute(
+        "SELECT id FROM views.resource WHERE kind = 'account' AND NOT deleted"
+        " ORDER BY id LIMIT 1000"
+    ).fetchall()
+    return [AccountId(row["id"]) for row in rows]
+
+
+def foreign(cursor: Cursor[DictRow], account_id: AccountId, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are another account's, also of rows that are gone."""
+    rows = cursor.execute(
+        "SELECT id FROM views.resource WHERE id = ANY(%s) AND account_id <> %s",
+        (list(ids), account_id),
+    ).fetchall()
+    return {row["id"] for row in rows}
+
+
 def page(
     cursor: Cursor[DictRow],
     account_id: AccountId,

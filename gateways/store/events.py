@@ -154,7 +154,7 @@ class PgStore:
             ).fetchone()
         assert seen is not None, "the read model exists since the migration"
         state = directory.restored(
-            [_row(row) for row in rows if not row["deleted"]],
+            [row_of(row) for row in rows if not row["deleted"]],
             {row["id"]: row["version"] for row in rows if row["deleted"]},
             [(row["flow_id"], CallFlow.model_validate(row["body"])) for row in flows],
         )
@@ -225,7 +225,8 @@ class PgStore:
             position = page[-1].id
 
 
-def _row(row: DictRow) -> Row:
+def row_of(row: DictRow) -> Row:
+    """A row of the read model as decisions have it."""
     return Row(
         row["id"],
         KINDS[row["kind"]].model_validate(row["body"]),
