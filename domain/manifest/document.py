@@ -7,7 +7,7 @@ from domain.directory import Directory, Row
 from domain.manifest import notes
 from domain.manifest.names import texts_of
 from domain.manifest.references import Path, references, replaced
-from domain.manifest.sections import SECTIONS, not_exported
+from domain.manifest.sections import SECTIONS, not_exported, title_of
 from domain.resources import kind_of
 from events.resources import Resource
 
@@ -28,14 +28,15 @@ class Exported(NamedTuple):
 
 
 def exported(state: Directory) -> tuple[Exported, dict[str, list[Exported]]]:
-    """The account, and the rows of each section that has some. A row has its id where its name is
-    not enough."""
+    """The account, and the rows of each section that has some, by their names. A row has its id
+    where its name is not enough."""
     texts = texts_of(state.rows.values(), state.account.country if state.account else "US")
     sections: dict[str, list[Exported]] = {}
     for section, (kind, _) in SECTIONS.items():
         rows = [row for row in state.rows.values() if kind_of(row.body) == kind]
-        if rows:
-            sections[section] = [_row(row, texts) for row in sorted(rows, key=lambda r: r.id)]
+        found = [_row(row, texts) for row in sorted(rows, key=lambda row: row.id)]
+        if found:
+            sections[section] = sorted(found, key=lambda row: title_of(kind, row.members))
     account = next(row for row in state.rows.values() if kind_of(row.body) == "account")
     own = described(account.body, texts)
     return Exported({"id": account.id, **own}, ()), sections

@@ -50,7 +50,10 @@ def _dumped(value: Any) -> str:
 
 
 def _open(node: yaml.Node, depth: int) -> None:
-    """Block style for the row itself, and for what is too long for a line."""
+    """Block style for the row itself, and for what is too long for a line. Quotes for what is more
+    than one line to YAML."""
+    if isinstance(node, yaml.ScalarNode) and not node.value.isprintable():
+        node.style = '"'
     if isinstance(node, yaml.CollectionNode):
         node.flow_style = depth > 1 and _length(node) <= WIDTH - 20
         items = node.value
@@ -69,4 +72,4 @@ def _length(node: yaml.Node) -> int:
 
 
 def _indented(text: str) -> str:
-    return "".join(f"  {line}" for line in text.splitlines(keepends=True))
+    return "".join(f"  {line}\n" for line in text.rstrip("\n").split("\n"))
