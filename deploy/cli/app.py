@@ -2,7 +2,19 @@
 
 import typer
 
-from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, run, traffic, tts
+from deploy.cli import (
+    apply,
+    bench,
+    calls,
+    capacity,
+    doctor,
+    flows,
+    keys,
+    run,
+    secrets,
+    traffic,
+    tts,
+)
 
 app = typer.Typer(
     name="callplane",
@@ -25,6 +37,7 @@ app.command()(calls.calls)
 app.command()(flows.simulate)
 app.add_typer(capacity.app, name="cac")
 app.add_typer(keys.app, name="keys")
+app.add_typer(secrets.app, name="secrets")
 app.add_typer(tts.app, name="tts")
 app.command()(doctor.doctor)
 app.command()(doctor.status)

@@ -26,6 +26,7 @@ from events.catalogue import CATALOGUE
 from events.presence import ContactRefreshed, ContactRegistered
 from events.resources import KINDS, CallFlow, Changed, Created, Deleted, ResourceFact
 from gateways.store.codec import FactMapper, decode, positioned
+from gateways.store.keys import Keyring
 from gateways.store.recorder import Datastore, EventRecorder, translated
 from gateways.store.secrets import Vault
 from projections import directory as directory_view
@@ -41,12 +42,12 @@ _DEADLINE_TOPICS = [
 
 
 class PgStore:
-    def __init__(self, url: str, secret_key: bytes) -> None:
+    def __init__(self, url: str, keyring: Keyring) -> None:
         self._url = url
         self._datastore = Datastore(url, pool_size=3)
         self._recorder = EventRecorder(self._datastore)
         self._mapper = FactMapper()
-        self._vault = Vault(self._datastore.connections, secret_key)
+        self._vault = Vault(self._datastore.connections, keyring)
         self._writer: Connection[DictRow] | None = None
 
     def close(self) -> None:
