@@ -23,7 +23,7 @@ from gateways.media.objects import SCHEMES
 PREFIX = "CALLPLANE_"
 SECRETS = frozenset(
     {
-        *("admin_token", "secret_key", "nonce_secret", "session_secret"),
+        *("admin_token", "secret_key", "other_secret_keys", "nonce_secret", "session_secret"),
         *("carrier_hooks", "smtp_url", "tts_header"),
     }
 )
@@ -140,6 +140,11 @@ class Settings(BaseModel):
     secret_key: str = ""
     """Key of the encrypted store: base64 of 32 bytes or a passphrase; empty: made and kept in
     the data directory. Losing it loses every password hash and webhook secret."""
+    other_secret_keys: str = ""
+    """Further keys that open what was sealed with them, comma-separated; they seal nothing. To give
+    running services another SECRET_KEY: start all with the new one here, then all with the new one
+    as SECRET_KEY and the old one here, then `callplane secrets rotate`, then take the old one out.
+    Keys that were made need none of this: `callplane secrets rotate` is all."""
     nonce_secret: str = ""
     """Signs digest nonces; the same as `secret` of Kamailio's auth module. Empty: made and kept."""
     session_secret: str = ""
@@ -224,12 +229,17 @@ def load(
     return settings, origins
 
 
+def secret_file(settings: Settings, name: str) -> Path:
+    """Where a secret lies that was made."""
+    return settings.data_dir / "secrets" / name
+
+
 def made_secret(settings: Settings, name: str) -> str:
     """A secret setting, or the one that was made on first use and is kept in the data directory."""
     given: str = getattr(settings, name)
     if given:
         return given
-    file = settings.data_dir / "secrets" / name
+    file = secret_file(settings, name)
     try:
         return file.read_text().strip()
     except FileNotFoundError:

@@ -22,7 +22,7 @@ from nats.aio.client import Client
 
 from commands.loop import Loop
 from commands.world import Options, World
-from deploy.settings import Settings, carrier_secrets, made_secret
+from deploy.settings import Settings, carrier_secrets, made_secret, secret_file
 from domain.addresses import Ranges
 from domain.detection import rules_from
 from domain.routing import Platform
@@ -70,10 +70,11 @@ from gateways.speech.rendering import Rendering
 from gateways.speech.voice import Voice
 from gateways.store.events import PgStore
 from gateways.store.guesses import Guesses
+from gateways.store.keys import KeyFile, Keyring, key_from
 from gateways.store.last_used import LastUsed
 from gateways.store.projector import Projector
 from gateways.store.reader import Reader
-from gateways.store.secrets import Opened, Vault, key_from
+from gateways.store.secrets import Opened, Vault
 from gateways.webhooks.disabling import Disabler
 from gateways.webhooks.sender import Sender
 
@@ -184,7 +185,7 @@ async def background(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> AsyncIt
 async def worker(settings: Settings, servers: Servers, slot: int) -> None:
     """Serve commands until told to stop. `slot` numbers the workers of this machine."""
     name = f"{settings.worker_name or socket.gethostname()}-{slot}"
-    store = PgStore(servers.database_url, key_from(made_secret(settings, "secret_key")))
+    store = PgStore(servers.database_url, keyring(settings))
     async with bus(servers, f"worker {name}") as client:
         await ensure_streams(client, settings.events_retention_days)
         leases = Leases(client, await client.jetstream().key_value(PARTITIONS), name)
@@ -378,7 +379,22 @@ def _observe_page(reached: Mapping[str, int], count: int, seconds: float) -> Non
 
 
 def vault(settings: Settings, reader: Reader) -> Vault:
-    return Vault(reader.pool, key_from(made_secret(settings, "secret_key")))
+    return Vault(reader.pool, keyring(settings))
+
+
+def keyring(settings: Settings) -> Keyring:
+    """The keys of the encrypted store: those that are set, or those of the data directory."""
+    also = [text.strip() for text in settings.other_secret_keys.split(",") if text.strip()]
+    if settings.secret_key:
+        return Keyring.of(*map(key_from, (settings.secret_key, *also)))
+    file = key_file(settings)
+    return Keyring(lambda: [key_from(text) for text in (*file.texts(), *also)])
+
+
+def key_file(settings: Settings) -> KeyFile:
+    """The keys that were made, where none is set."""
+    made_secret(settings, "secret_key")
+    return KeyFile(secret_file(settings, "secret_key"))
 
 
 def objects(settings: Settings) -> ObjectStore:

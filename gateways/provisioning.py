@@ -7,7 +7,7 @@ Used by /v1 and by `callplane apply` alike. A row's write-only members (`passwor
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -149,10 +149,19 @@ class Provisioner:
         await self._erase(kind, before["body"] if before else {}, {})
         return Written(id, reply.position, {}, tuple(reply.body["repointed"]))
 
+    def check(self, kind: Kind, members: Mapping[str, Any]) -> None:
+        """Raises Invalid when something that comes in clear is not fit to be sealed."""
+        faults = [*_unfit(kind, members)]
+        if kind == "webhook" and "url" in members:
+            faults += self._unfit_url(members["url"])
+        if faults:
+            raise Invalid(f"the {kind} is not valid", faults)
+
     async def _sealed(
         self, account_id: AccountId, kind: Kind, members: dict[str, Any], before: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, str]]:
         """The members without anything in clear, and what is to be shown once."""
+        self.check(kind, members)
         match kind:
             case "sip_device":
                 return await self._device(account_id, members, before), {}
@@ -185,12 +194,11 @@ class Provisioner:
             for member in ("auth_username", "realm")
         )
         if password is not None:
-            _must_be_text("/password", password)
             credential = digest.credential(
                 str(login.get("auth_username")), str(login.get("realm")), password
             )
         elif hashes["ha1"] is not None:
-            credential = Credential(**{n: _hash(n, h) for n, h in hashes.items()})  # type: ignore[arg-type]
+            credential = Credential(**{n: h and h.lower() for n, h in hashes.items()})
         elif moved:
             detail = "is needed: it was hashed with the old login"
             raise Invalid("the password is needed again", [Fault("/password", detail)])
@@ -204,7 +212,6 @@ class Provisioner:
         password = members.pop("password", None)
         if password is None:
             return members
-        _must_be_text("/password", password)
         ref = await asyncio.to_thread(self._vault.put, account_id, password.encode())
         return {**members, "auth_secret_ref": ref}
 
@@ -215,9 +222,6 @@ class Provisioner:
             return members
         if not (pin := members.pop("pin")):
             return {**members, "pin_secret_ref": None}
-        if not isinstance(pin, str) or not re.fullmatch("[0-9]{4,16}", pin):
-            fault = Fault("/pin", "is not 4 to 16 digits")
-            raise Invalid("the voicemail is not valid", [fault])
         ref = await asyncio.to_thread(self._vault.put, account_id, pin.encode())
         return {**members, "pin_secret_ref": ref}
 
@@ -227,13 +231,8 @@ class Provisioner:
         if not isinstance(nodes, list | tuple):
             return members
         sealed = []
-        for number, node in enumerate(nodes):
+        for node in nodes:
             if (secret := secret_of(node)) is not None:
-                pointer = f"/nodes/{number}/data/secret"
-                _must_be_text(pointer, secret)
-                if not secret.startswith("whsec_"):
-                    fault = Fault(pointer, "does not begin with whsec_")
-                    raise Invalid("the flow is not valid", [fault])
                 ref = await asyncio.to_thread(self._vault.put, account_id, secret.encode())
                 node = with_ref(node, ref)
             sealed.append(node)
@@ -244,9 +243,6 @@ class Provisioner:
         secret = members.pop("webhook_secret", None)
         if secret is None:
             return members
-        _must_be_text("/webhook_secret", secret)
-        if not can_sign(secret):
-            raise Invalid("the option is not valid", [Fault("/webhook_secret", _UNFIT)])
         ref = await asyncio.to_thread(self._vault.put, account_id, secret.encode())
         return {**members, "webhook_secret_ref": ref}
 
@@ -255,8 +251,6 @@ class Provisioner:
     ) -> tuple[dict[str, Any], dict[str, str]]:
         for member in ("secret_ref", *_PREVIOUS):
             members.pop(member, None)
-        if "url" in members:
-            self._check_url(members["url"])
         if before and "secret" not in members:
             return members, {}
         ref, secret = await self._signing(account_id, members.pop("secret", None))
@@ -265,9 +259,8 @@ class Provisioner:
     async def _signing(self, account_id: AccountId, given: Any) -> tuple[str, str]:
         """A secret to sign with, made when none is given, and the reference to it."""
         secret = given or new_secret()
-        _must_be_text("/secret", secret)
-        if not can_sign(secret):
-            raise Invalid("the webhook is not valid", [Fault("/secret", _UNFIT)])
+        if detail := _no_key(secret):
+            raise Invalid("the webhook is not valid", [Fault("/secret", detail)])
         return await asyncio.to_thread(self._vault.put, account_id, secret.encode()), secret
 
     async def _console_user(
@@ -297,16 +290,19 @@ class Provisioner:
             if (ref := before.get(member)) and ref != after.get(member):
                 await asyncio.to_thread(self._vault.erase, ref)
 
-    def _check_url(self, url: Any) -> None:
+    def _unfit_url(self, url: Any) -> Iterator[Fault]:
         """https; http only to networks that the operator allows (development: loopback)."""
-        _must_be_text("/url", url)
+        if detail := _no_text(url):
+            yield Fault("/url", detail)
+            return
         try:
             parts = urlsplit(url)
         except ValueError as error:
-            raise Invalid("the webhook is not valid", [Fault("/url", str(error))]) from None
+            yield Fault("/url", str(error))
+            return
         host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
         if parts.scheme != "https" and not lies_in(host, self._insecure_webhooks):
-            raise Invalid("the webhook is not valid", [Fault("/url", "is not an https URL")])
+            yield Fault("/url", "is not an https URL")
 
 
 def secret_of(node: Any) -> Any:
@@ -345,22 +341,56 @@ def _key(
     return {**members, **stored}, {"key": key}
 
 
-def _must_be_text(pointer: str, value: Any) -> None:
-    if not isinstance(value, str) or not 1 <= len(value) <= 2000:
-        raise Invalid(
-            "a member is not valid", [Fault(pointer, "is not a text of 1 to 2000 letters")]
-        )
+def _unfit(kind: Kind, members: Mapping[str, Any]) -> Iterator[Fault]:
+    """What is wrong with members that are to be hashed or sealed."""
+    for member, fault_in in _FORMS.get(kind, {}).items():
+        value = members.get(member)
+        if value is not None and (detail := fault_in(value)):
+            yield Fault(f"/{member}", detail)
+    nodes = members.get("nodes") if kind == "call_flow" else None
+    for number, node in enumerate(nodes if isinstance(nodes, list | tuple) else ()):
+        if (secret := secret_of(node)) is not None and (detail := _no_prefix(secret)):
+            yield Fault(f"/nodes/{number}/data/secret", detail)
 
 
-_DIGITS = {"ha1": 32, "ha1b": 32, "ha1_sha256": 64}
-"""Length of each hash of a password, in hex."""
+def _no_text(value: Any) -> str | None:
+    is_text = isinstance(value, str) and 1 <= len(value) <= 2000
+    return None if is_text else "is not a text of 1 to 2000 letters"
 
 
-def _hash(member: str, value: Any) -> str | None:
-    if value is None:
-        return None
-    digits = _DIGITS[member]
-    if not isinstance(value, str) or not re.fullmatch(f"[0-9a-fA-F]{{{digits}}}", value):
-        fault = Fault(f"/{member}", f"is not a hash of {digits} hex digits")
-        raise Invalid("a hash is not valid", [fault])
-    return value.lower()
+def _no_prefix(value: Any) -> str | None:
+    return _no_text(value) or (None if value.startswith("whsec_") else "does not begin with whsec_")
+
+
+def _no_key(value: Any) -> str | None:
+    return _no_text(value) or (None if can_sign(value) else _UNFIT)
+
+
+def _no_pin(value: Any) -> str | None:
+    is_pin = isinstance(value, str) and re.fullmatch("([0-9]{4,16})?", value)
+    return None if is_pin else "is not 4 to 16 digits"
+
+
+def _no_hash(digits: int) -> Callable[[Any], str | None]:
+    """Of a password, in hex."""
+
+    def fault_in(value: Any) -> str | None:
+        is_hash = isinstance(value, str) and re.fullmatch(f"[0-9a-fA-F]{{{digits}}}", value)
+        return None if is_hash else f"is not a hash of {digits} hex digits"
+
+    return fault_in
+
+
+_FORMS: dict[Kind, dict[str, Callable[[Any], str | None]]] = {
+    "sip_device": {
+        "password": _no_text,
+        "ha1": _no_hash(32),
+        "ha1b": _no_hash(32),
+        "ha1_sha256": _no_hash(64),
+    },
+    "sip_trunk": {"password": _no_text},
+    "voicemail": {"pin": _no_pin},
+    "in_queue_option": {"webhook_secret": _no_key},
+    "webhook": {"secret": lambda value: _no_key(value) if value else None},
+}
+"""Write-only members → what is wrong with a value, if anything is."""

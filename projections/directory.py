@@ -160,6 +160,24 @@ def place(row: DictRow, order: Order) -> str | int:
     return "" if value is None else str(value)
 
 
+def accounts(cursor: Cursor[DictRow]) -> list[AccountId]:
+    """The first thousand."""
+    rows = cursor.execute(
+        "SELECT id FROM views.resource WHERE kind = 'account' AND NOT deleted"
+        " ORDER BY id LIMIT 1000"
+    ).fetchall()
+    return [AccountId(row["id"]) for row in rows]
+
+
+def foreign(cursor: Cursor[DictRow], account_id: AccountId, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are another account's, also of rows that are gone."""
+    rows = cursor.execute(
+        "SELECT id FROM views.resource WHERE id = ANY(%s) AND account_id <> %s",
+        (list(ids), account_id),
+    ).fetchall()
+    return {row["id"] for row in rows}
+
+
 def page(
     cursor: Cursor[DictRow],
     accounts: Sequence[str],

@@ -24,7 +24,6 @@ from deploy.embedded import free_port
 from deploy.processes import die_with_parent
 from deploy.settings import Settings
 from deploy.wiring import Servers
-from events.base import AccountId
 from gateways import manifest
 from gateways.bus.client import Commander
 from gateways.http.server import serve
@@ -165,9 +164,8 @@ async def configure(rig: Rig, document: dict[str, Any]) -> None:
     async with wiring.reading(rig.servers) as reader, connected(rig) as commander:
         provisioner = wiring.provisioner(rig.settings, commander, reader)
         wished = manifest.parse(orjson.dumps(document).decode())
-        for change in await manifest.plan(wished, reader, wiring.vault(rig.settings, reader)):
-            account_id = AccountId(wished.account_id)
-            await manifest.carry_out(account_id, change, provisioner, "bench")
+        vault = wiring.vault(rig.settings, reader)
+        await manifest.apply(wished, reader, vault, provisioner, "bench")
 
 
 async def interleaved(runs: int, *works: Callable[[], Awaitable[float]]) -> tuple[list[float], ...]:

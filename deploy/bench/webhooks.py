@@ -40,6 +40,7 @@ from events.call import (
 )
 from gateways.ids import new_id
 from gateways.store.events import PgStore
+from gateways.store.keys import Keyring
 from gateways.webhooks.endpoint import CONCURRENCY
 
 ENDPOINTS = 10
@@ -218,7 +219,7 @@ async def _paid(rig: Rig, sink: Sink, account: AccountId, calls: int, expected: 
 
 def _owe(rig: Rig, account: AccountId, calls: int) -> None:
     """Append facts of calls that began and ended; return when the outbox has them."""
-    store = PgStore(rig.servers.database_url, b"k" * 32)
+    store = PgStore(rig.servers.database_url, Keyring.of(b"k" * 32))
     store.claim([], "bench")
     for _ in range(0, calls, 200):
         facts = [fact for _ in range(min(200, calls)) for fact in _call(account)]

@@ -15,6 +15,7 @@ from deploy.cli import (
     rebuild,
     replay,
     run,
+    secrets,
     traffic,
     tts,
 )
@@ -34,6 +35,8 @@ app.command()(run.send)
 app.command()(run.migrate)
 app.command()(rebuild.rebuild)
 app.command()(apply.apply)
+app.command()(apply.diff)
+app.command()(apply.export)
 app.command()(calls.trace)
 app.command()(replay.replay)
 app.command()(calls.calls)
@@ -42,6 +45,7 @@ app.command()(listen.listen)
 app.add_typer(capacity.app, name="cac")
 app.add_typer(keys.app, name="keys")
 app.add_typer(console_users.app, name="console-users")
+app.add_typer(secrets.app, name="secrets")
 app.add_typer(tts.app, name="tts")
 app.command()(doctor.doctor)
 app.command()(doctor.status)

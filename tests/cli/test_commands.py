@@ -20,14 +20,14 @@ def test_applying_a_file_shows_a_plan_and_doing_it_twice_changes_nothing(
     assert planned.returncode == 0, planned.stderr
     assert "planned: 8 create" in planned.stdout
     first = system.cli_json("apply", "-f", str(file))
-    assert first["counts"] == {"create": 8, "change": 0, "nothing": 0}
+    assert first["counts"] == {"create": 8, "change": 0, "delete": 0, "nothing": 0}
     second = system.cli_json("apply", "-f", str(file))
-    assert second["counts"] == {"create": 0, "change": 0, "nothing": 8}
+    assert second["counts"] == {"create": 0, "change": 0, "delete": 0, "nothing": 8}
     document["users"][0]["display_name"] = "Alice B."
     document["devices"][1]["password"] = "another secret"
     file.write_text(yaml.safe_dump(document))
     third = system.cli_json("apply", "-f", str(file))
-    assert third["counts"] == {"create": 0, "change": 2, "nothing": 6}
+    assert third["counts"] == {"create": 0, "change": 2, "delete": 0, "nothing": 6}
     changed = {row["kind"]: row["members"] for row in third["changes"] if row["members"]}
     assert changed == {"sip_user": "display_name", "sip_device": "password"}
 

@@ -20,6 +20,7 @@ from events.base import PLATFORM, Fact, Millis
 from events.webhooks import WebhookTested
 from gateways.ids import new_id
 from gateways.store.events import PgStore
+from gateways.store.keys import Keyring
 from gateways.store.projector import Projector
 from gateways.store.reader import Reader
 from gateways.store.rebuild import rebuild
@@ -36,7 +37,7 @@ _ABOUT: dict[str, Any] = {"secret_ref": "sec_1", "url": "https://hooks.example/"
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[PgStore]:
-    made = PgStore(database_url, b"k" * 32)
+    made = PgStore(database_url, Keyring.of(b"k" * 32))
     made.claim(list(EPOCHS), "test")
     yield made
     made.close()

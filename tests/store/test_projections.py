@@ -59,6 +59,7 @@ from events.resources import Changed, Created, Deleted
 from events.webhooks import WebhookTested
 from gateways.ids import new_id
 from gateways.store.events import PgStore
+from gateways.store.keys import Keyring
 from gateways.store.projector import Projector
 from gateways.store.projector import create as create_tables
 from gateways.store.rebuild import Progress, rebuild
@@ -85,7 +86,7 @@ EPOCHS = {partition_of(ACCOUNT): 1}
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[PgStore]:
-    made = PgStore(database_url, b"k" * 32)
+    made = PgStore(database_url, Keyring.of(b"k" * 32))
     made.claim(list(EPOCHS), "test")
     yield made
     made.close()

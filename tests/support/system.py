@@ -160,14 +160,8 @@ class System:
 
         async def work(session: Session) -> dict[str, dict[str, str]]:
             wished = manifest.parse(yaml.safe_dump(dict(document)))
-            shown = {}
-            for change in await manifest.plan(wished, session.reader, session.vault):
-                done = await manifest.carry_out(
-                    wished.account_id, change, session.provisioner, "test"
-                )
-                if done is not None:
-                    shown[done.id] = done.revealed
-            return shown
+            reader, provisioner = session.reader, session.provisioner
+            return await manifest.apply(wished, reader, session.vault, provisioner, "test")
 
         return self.with_session(work)
 
