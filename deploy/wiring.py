@@ -68,6 +68,7 @@ from gateways.speech.voice import Voice
 from gateways.store.events import PgStore
 from gateways.store.projector import Projector
 from gateways.store.reader import Reader
+from gateways.store.requests import Requests
 from gateways.store.secrets import Opened, Vault, key_from
 from gateways.webhooks.sender import Sender
 
@@ -260,6 +261,9 @@ async def api(settings: Settings, servers: Servers) -> None:
         provision = provisioner(settings, commander, reader)
         importer = Importer(commander, reader)
         media = objects(settings)
+        sealed = vault(settings, reader)
+        requests = Requests(reader.pool, sealed)
+        await stack.enter_async_context(background(stop, asyncio.create_task(requests.prune())))
         context = Context(
             commander,
             reader,
@@ -268,7 +272,8 @@ async def api(settings: Settings, servers: Servers) -> None:
             importer,
             media,
             settings.max_media_bytes,
-            vault(settings, reader),
+            sealed,
+            requests,
         )
         url = f"http://{settings.bind}:{settings.api_port}"
         app = public_api(

@@ -22,7 +22,8 @@ from events.base import AccountId
 from gateways.access import SCOPES, new_key
 from gateways.addresses import Network, lies_in
 from gateways.bus.client import Commander
-from gateways.ids import PREFIXES, new_id
+from gateways.draw import Draw, fresh
+from gateways.ids import PREFIXES
 from gateways.store.reader import Reader
 from gateways.store.secrets import Vault
 from gateways.webhooks.signature import can_sign, new_secret
@@ -60,15 +61,24 @@ class Provisioner:
         members: Mapping[str, Any],
         by: str,
         id: str | None = None,
+        draw: Draw | None = None,
     ) -> Written:
-        """Make a row; returns when the read model shows it."""
-        members, revealed = await self._sealed(account_id, kind, dict(members), {})
-        row_id = id or new_id(PREFIXES[kind])
+        """Make a row; returns when the read model shows it. A second time under a draw that is
+        kept it makes none and finds the first."""
+        draw = draw or fresh()
+        members, revealed = await self._sealed(account_id, kind, dict(members), {}, draw)
+        row_id = id or draw.id(PREFIXES[kind])
         command = _built(
-            CreateRow, account_id=account_id, kind=kind, id=row_id, by=by, members=members
+            CreateRow,
+            account_id=account_id,
+            command_id=draw.command_id,
+            kind=kind,
+            id=row_id,
+            by=by,
+            members=members,
         )
         reply = await self._commander.ask(command)
-        await self._reader.caught_up("directory", reply.position)
+        await self._reader.until_shown("directory", reply.position)
         return Written(row_id, reply.position, revealed)
 
     async def change(
@@ -79,6 +89,7 @@ class Provisioner:
         patch: Mapping[str, Any],
         by: str,
         if_version: int | None = None,
+        command_id: str | None = None,
     ) -> Written:
         """Merge `patch` into a row; returns when the read model shows it."""
         before = await self._reader.query(
@@ -86,13 +97,19 @@ class Provisioner:
         )
         if before is None:
             raise NotFound(f"no {kind} {id}")
-        patch, revealed = await self._sealed(account_id, kind, dict(patch), before["body"])
+        patch, revealed = await self._sealed(account_id, kind, dict(patch), before["body"], fresh())
         reply = await self._commander.ask(
             ChangeRow(
-                account_id=account_id, kind=kind, id=id, by=by, patch=patch, if_version=if_version
+                account_id=account_id,
+                command_id=command_id,
+                kind=kind,
+                id=id,
+                by=by,
+                patch=patch,
+                if_version=if_version,
             )
         )
-        await self._reader.caught_up("directory", reply.position)
+        await self._reader.until_shown("directory", reply.position)
         return Written(id, reply.position, revealed)
 
     async def delete(
@@ -109,11 +126,16 @@ class Provisioner:
                 account_id=account_id, kind=kind, id=id, by=by, if_version=if_version, force=force
             )
         )
-        await self._reader.caught_up("directory", reply.position)
+        await self._reader.until_shown("directory", reply.position)
         return Written(id, reply.position, {})
 
     async def _sealed(
-        self, account_id: AccountId, kind: Kind, members: dict[str, Any], before: Mapping[str, Any]
+        self,
+        account_id: AccountId,
+        kind: Kind,
+        members: dict[str, Any],
+        before: Mapping[str, Any],
+        draw: Draw,
     ) -> tuple[dict[str, Any], dict[str, str]]:
         """The members without anything in clear, and what is to be shown once."""
         match kind:
@@ -128,9 +150,9 @@ class Provisioner:
             case "in_queue_option":
                 return await self._option(account_id, members), {}
             case "webhook":
-                return await self._webhook(account_id, members, before)
+                return await self._webhook(account_id, members, before, draw)
             case "api_key":
-                return _key(members, before)
+                return _key(members, before, draw)
         return members, {}
 
     async def _device(
@@ -212,14 +234,14 @@ class Provisioner:
         return {**members, "webhook_secret_ref": ref}
 
     async def _webhook(
-        self, account_id: AccountId, members: dict[str, Any], before: Mapping[str, Any]
+        self, account_id: AccountId, members: dict[str, Any], before: Mapping[str, Any], draw: Draw
     ) -> tuple[dict[str, Any], dict[str, str]]:
         members.pop("secret_ref", None)
         if "url" in members:
             self._check_url(members["url"])
         if before and "secret" not in members:
             return members, {}
-        secret = members.pop("secret", None) or new_secret()
+        secret = members.pop("secret", None) or new_secret(draw.secret("webhook"))
         _must_be_text("/secret", secret)
         if not can_sign(secret):
             raise Invalid("the webhook is not valid", [Fault("/secret", _UNFIT)])
@@ -259,7 +281,7 @@ def _built(command: type[C], **members: Any) -> C:
 
 
 def _key(
-    members: dict[str, Any], before: Mapping[str, Any]
+    members: dict[str, Any], before: Mapping[str, Any], draw: Draw
 ) -> tuple[dict[str, Any], dict[str, str]]:
     if before:
         return members, {}
@@ -268,7 +290,7 @@ def _key(
     unknown = sorted(set(members["scopes"]) - SCOPES)
     if unknown:
         raise Invalid("no such scope", [Fault("/scopes", f"{', '.join(unknown)} is not a scope")])
-    key, stored = new_key(str(members.get("kind")))
+    key, stored = new_key(str(members.get("kind")), draw.secret("key"))
     return {**members, **stored}, {"key": key}
 
 

@@ -56,6 +56,18 @@ class Vault:
         except InvalidTag:
             return None
 
+    def seal(self, secret: bytes, about: bytes) -> bytes:
+        """For who keeps it elsewhere; opened again with the same `about` only."""
+        nonce = os.urandom(12)
+        return nonce + self._cipher.encrypt(nonce, secret, about)
+
+    def unseal(self, sealed: bytes, about: bytes) -> bytes | None:
+        """None when it was sealed with another key, or about something else."""
+        try:
+            return self._cipher.decrypt(sealed[:12], sealed[12:], about)
+        except InvalidTag:
+            return None
+
     def put_credential(self, account_id: str, credential: Credential) -> str:
         members = {
             "ha1": credential.ha1,

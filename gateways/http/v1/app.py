@@ -19,6 +19,7 @@ from gateways.http.v1 import (
     collections,
     dnc,
     flows,
+    idempotency,
     keys,
     media,
     queues,
@@ -64,6 +65,8 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
         "/v1",
         route_handlers=[whoami, openapi, *routers],
         guards=[authorise],
+        before_request=idempotency.begin,
+        middleware=[idempotency.keeping],
         dependencies={
             "context": Provide(provide_context),
             "caller": Provide(provide_caller, sync_to_thread=False),

@@ -234,7 +234,9 @@ def router(one: Collection) -> Router:
         data: input_model,  # type: ignore[valid-type]
     ) -> Response[created_model]:  # type: ignore[valid-type]
         members = cast(BaseModel, data).model_dump(exclude_unset=True)
-        written = await context.provisioner.create(caller.account_id, kind, members, caller.id)
+        written = await context.provisioner.create(
+            caller.account_id, kind, members, caller.id, draw=caller.draw
+        )
         row = await find(context, caller, written.id)
         return Response(
             {**row_of(one, row), **written.revealed},

@@ -1,6 +1,6 @@
 """What the handlers of /v1 share: who asks, and what they may use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -12,11 +12,13 @@ from events.base import AccountId
 from gateways.access import PREFIX_LENGTH, Principal, match_key
 from gateways.bus.client import Commander
 from gateways.dnc import Importer
+from gateways.draw import Draw, fresh
 from gateways.media.objects import ObjectStore
 from gateways.problems import Unauthenticated
 from gateways.provisioning import Provisioner
 from gateways.security import Security
 from gateways.store.reader import Reader
+from gateways.store.requests import Requests
 from gateways.store.secrets import Vault
 from projections import directory
 
@@ -37,6 +39,7 @@ class Context:
     max_media: int
     """Bytes of the largest upload of audio."""
     vault: Vault
+    requests: Requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Caller:
 
     account_id: AccountId
     principal: Principal
+    draw: Draw = field(default_factory=fresh)
+    """Where ids and secrets of what the request makes come from."""
 
     @property
     def id(self) -> str:

@@ -81,7 +81,7 @@ async def list_keys(context: Context, caller: Caller) -> Keys:
 async def generate_key(context: Context, caller: Caller, data: NewKey) -> Response[MadeKey]:
     _no_more_than(caller, data.scopes)
     written = await context.provisioner.create(
-        caller.account_id, "api_key", data.model_dump(), caller.id
+        caller.account_id, "api_key", data.model_dump(), caller.id, draw=caller.draw
     )
     row = await context.reader.query(
         lambda cursor: directory.one(cursor, caller.account_id, "api_key", written.id)

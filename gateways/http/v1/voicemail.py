@@ -121,7 +121,7 @@ async def mark(
         is_read=bool(data.is_read),
     )
     reply = await context.commander.ask(command)
-    await context.reader.caught_up("voicemail", reply.position)
+    await context.reader.until_shown("voicemail", reply.position)
     return VoicemailMessage(**_shown(await _find(context, caller, id, message_id)))
 
 
@@ -139,7 +139,7 @@ async def delete_message(
         DeleteMessage(account_id=caller.account_id, voicemail_id=id, message_id=message_id)
     )
     await context.objects.delete(row["media_key"])
-    await context.reader.caught_up("voicemail", reply.position)
+    await context.reader.until_shown("voicemail", reply.position)
     return DeletedMessage(id=message_id)
 
 

@@ -53,7 +53,8 @@ class DeliveryPage(BaseModel):
     status_code=202,
 )
 async def test_webhook(context: Context, caller: Caller, data: WebhookToTest) -> Accepted:
-    await context.commander.ask(RequestTest(account_id=caller.account_id, webhook_id=data.id))
+    about = {"account_id": caller.account_id, "command_id": caller.draw.command_id}
+    await context.commander.ask(RequestTest(**about, webhook_id=data.id))
     return Accepted(webhook_id=data.id)
 
 
