@@ -23,13 +23,13 @@ def send(api: Api, path: str, body: Any, key: str) -> httpx.Response:
 
 
 def is_replayed(answer: httpx.Response) -> bool:
-    return answer.headers.get("idempotent-replayed") == "true"
+    return bool(answer.headers.get("idempotent-replayed") == "true")
 
 
 def same(first: httpx.Response, second: httpx.Response) -> bool:
     """Whether the second says what the first said, and says that it does."""
     names = ("content-type", "etag", "location", "cache-control")
-    return bool(
+    return (
         first.content == second.content
         and first.status_code == second.status_code
         and [first.headers.get(n) for n in names] == [second.headers.get(n) for n in names]
