@@ -46,11 +46,13 @@ from gateways.edge.polls import Polls
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
+from gateways.http.buckets import Buckets
 from gateways.http.control.app import ControlPlane
 from gateways.http.control.media import Media
 from gateways.http.control.speech import Prompts
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.health import health_endpoints, readiness
+from gateways.http.limits import Limits, limited
 from gateways.http.server import GRACE, serve
 from gateways.http.v1.app import api as public_api
 from gateways.http.v1.context import Context
@@ -279,7 +281,9 @@ async def api(settings: Settings, servers: Servers) -> None:
         app = public_api(
             context, _health(client, reader, None, media), url, settings.max_body_bytes
         )
-        await serve(measured(app), settings.bind, settings.api_port, stop)
+        await serve(
+            measured(limited(app, limits(settings))), settings.bind, settings.api_port, stop
+        )
 
 
 async def relay(settings: Settings, servers: Servers) -> None:
@@ -364,6 +368,14 @@ async def speaking(settings: Settings) -> AsyncIterator[Voice]:
     else:
         async with LocalVoice() as local:
             yield local
+
+
+def limits(settings: Settings) -> Limits:
+    return Limits(
+        Buckets(settings.api_rate, settings.api_burst),
+        Buckets(settings.api_stranger_rate, settings.api_stranger_burst),
+        networks(settings.trusted_proxies),
+    )
 
 
 def provisioner(settings: Settings, commander: Commander, reader: Reader) -> Provisioner:

@@ -68,6 +68,9 @@ class System:
         self.environment = {
             "CALLPLANE_DATA_DIR": str(self.folder / "data"),
             "CALLPLANE_LOG_LEVEL": "warning",
+            # tests ask as fast as they can, and all from one address
+            "CALLPLANE_API_RATE": "0",
+            "CALLPLANE_API_STRANGER_RATE": "0",
             **{f"CALLPLANE_{name}_PORT": port for name, port in ports.items()},
             **{f"CALLPLANE_{name.upper()}": value for name, value in settings.items()},
         }
