@@ -47,7 +47,7 @@ class Buckets:
     def give_back(self, name: str) -> None:
         """What was taken was not used after all."""
         if (bucket := self._buckets.get(name)) is not None:
-            bucket.tokens = min(float(self.burst), bucket.tokens + 1)
+            bucket.tokens += 1  # what is too much runs over before the next is taken
 
     def _filled(self, name: str, now: float) -> _Bucket:
         bucket = self._buckets.setdefault(name, _Bucket(float(self.burst), now))

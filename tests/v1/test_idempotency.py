@@ -1,12 +1,13 @@
 """Idempotency-Key on every POST of /v1 (spec 07, Writes)."""
 
+import signal
 from typing import Any
 
 import httpx
 import pytest
 
 from gateways.ids import new_id
-from tests.support.system import System
+from tests.support.system import System, acme, eventually
 from tests.v1.test_rows import Api, pointers
 
 USERS = "/v1/users"
@@ -156,3 +157,26 @@ def test_a_file_is_read_once(api: Api) -> None:
     ]
     assert [one.status_code for one in answers] == [202, 202, 422]
     assert same(answers[0], answers[1])
+
+
+def test_a_503_frees_the_key_though_what_was_asked_is_done_later(own_system: System) -> None:
+    """The worker hangs, the gateway gives up, and then the worker does what it was told to."""
+    document = acme()
+    own_system.apply(document)
+    api = Api(own_system, document["account"]["id"])
+    key, wish = new_id("k"), {"name": "Mobile", "to": "+14155550100"}
+    own_system.kill("worker-1", signal.SIGSTOP)
+    late = send(api, "/v1/forwards", wish, key)
+    assert late.status_code == 503
+    assert late.headers["retry-after"]
+    own_system.kill("worker-1", signal.SIGCONT)
+    (id,) = eventually(lambda: [r["id"] for r in api.get("/v1/forwards").json()["rows"]])
+
+    def asked() -> httpx.Response | None:
+        answer = send(api, "/v1/forwards", wish, key)
+        return answer if answer.status_code == 201 else None
+
+    again = eventually(asked)
+    assert again.json()["id"] == id
+    assert len(api.get("/v1/forwards").json()["rows"]) == 1
+    assert same(again, send(api, "/v1/forwards", wish, key))

@@ -29,6 +29,7 @@ from gateways.http.v1 import (
 )
 from gateways.http.v1.collections import COLLECTIONS
 from gateways.http.v1.context import PUBLIC, Caller, Context, authorise, provide_caller
+from gateways.http.v1.described import described
 from gateways.http.v1.openapi import to_3_0
 from gateways.http.v1.operation import operation
 
@@ -47,7 +48,7 @@ async def whoami(caller: Caller) -> WhoAmI:
 
 @get("/openapi.json", opt={PUBLIC: True}, include_in_schema=False)
 async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
-    document = to_3_0(request.app.openapi_schema.to_schema())
+    document = described(to_3_0(request.app.openapi_schema.to_schema()))
     return Response(orjson.dumps(document), media_type="application/json")
 
 
