@@ -36,13 +36,10 @@ _TOO_OFTEN = "Asked too often; try again after `Retry-After` seconds"
 def described(document: dict[str, Any]) -> dict[str, Any]:
     """An OpenAPI 3.0 document with these added."""
     components = document["components"]
-    components.setdefault("headers", {}).update(
-        {
-            name: _header(text, "integer")
-            for name, text in {**_LIMITS, "Retry-After": _AGAIN}.items()
-        }
-        | {REPLAYED: _header(_SAME, "string")}
-    )
+    numbers = {**_LIMITS, "Retry-After": _AGAIN}
+    headers = components.setdefault("headers", {})
+    headers.update({name: _header(text, "integer") for name, text in numbers.items()})
+    headers[REPLAYED] = _header(_SAME, "string")
     components.setdefault("parameters", {})[HEADER] = _KEY
     for item in document["paths"].values():
         for method, operation in item.items():
