@@ -9,7 +9,7 @@ from commands.world import World
 from domain import resources
 from domain.directory import Directory
 from domain.resources import Author
-from events.resources import KINDS
+from events.resources import KINDS, Changed
 
 Kind = Literal[
     "account",
@@ -34,6 +34,9 @@ Kind = Literal[
     "call_limit",
     "media_file",
     "media_playlist",
+    "contact_list",
+    "cid_pool",
+    "campaign",
 ]
 assert set(get_args(Kind)) == set(KINDS), "every kind of row can be asked for"
 
@@ -97,7 +100,8 @@ def delete_row(command: DeleteRow, world: World) -> Outcome:
         command.if_version,
         command.force,
     )
-    return Outcome(facts, {"ok": 1, "id": command.id, "facts": len(facts)})
+    repointed = [fact.id for fact in facts if isinstance(fact, Changed)]
+    return Outcome(facts, {"ok": 1, "id": command.id, "repointed": repointed})
 
 
 def _load_claims(directory: Directory, id: str, world: World) -> None:

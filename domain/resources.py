@@ -85,7 +85,11 @@ POINTERS: dict[str, dict[str, str]] = {
     "media_playlist": {"media_ids": "media_file"},
     "conference": {"moh_media_id": "media_file"},
     "sip_device": {"user_id": "sip_user"},
-    "outbound_route": {"trunk_ids": "sip_trunk"},
+    "outbound_route": {
+        "trunk_ids": "sip_trunk",
+        "weights": "sip_trunk",
+        "schedule_id": "time_schedule",
+    },
     "did": {"schedule_id": "time_schedule"},
     "extension": {"schedule_id": "time_schedule"},
     "ring_group": {"schedule_id": "time_schedule", "moh_media_id": "media_file"},
@@ -95,7 +99,14 @@ POINTERS: dict[str, dict[str, str]] = {
         "whisper_media_id": "media_file",
     },
     "agent_queue_assignment": {"queue_id": "queue", "user_id": "sip_user"},
-    "in_queue_option": {"queue_id": "queue"},
+    "in_queue_option": {"queue_id": "queue", "prompt_media_id": "media_file"},
+    "campaign": {
+        "list_id": "contact_list",
+        "queue_id": "queue",
+        "flow_id": "call_flow",
+        "schedule_id": "time_schedule",
+        "cid_pool_id": "cid_pool",
+    },
 }
 """Kind → member → kind of the row that it names."""
 
@@ -138,10 +149,11 @@ def change(
     if_version: int | None,
     claim_of: ClaimOf,
 ) -> list[Fact]:
-    """Merge `patch` into the row (RFC 7396 on its top level). Nothing when nothing differs."""
+    """Merge `patch` into the row (RFC 7396): null puts a member back to its default. Nothing when
+    nothing differs."""
     row = _existing(state, kind, id, if_version)
     before = row.body.model_dump()
-    body = _checked(state, kind, {**before, **patch}, before)
+    body = _checked(state, kind, _merged(before, patch), before)
     body = versions.next(body, row.body, patch, state.published.get(id, {}))
     after = body.model_dump()
     changed = tuple(member for member in after if after[member] != before[member])
@@ -276,6 +288,18 @@ def _check_unique(state: Directory, id: str, body: Resource) -> None:
             raise Conflict(f"{digit} has an option in {queue_id}", [Fault("/digit", "is taken")])
 
 
+def _merged(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """RFC 7396 section 2."""
+    found = {name: value for name, value in target.items() if name not in patch}
+    for name, value in patch.items():
+        if isinstance(value, Mapping):
+            old = target.get(name)
+            found[name] = _merged(old if isinstance(old, Mapping) else {}, value)
+        elif value is not None:
+            found[name] = value
+    return found
+
+
 def _checked(
     state: Directory,
     kind: str,
@@ -338,7 +362,7 @@ def _pointers(kind: str, body: Resource) -> Iterator[_Pointer]:
         members.append(("scope_id", scope))
     for member, wanted in members:
         value = getattr(body, member)
-        for id in value if isinstance(value, tuple) else (value,):
+        for id in value if isinstance(value, tuple | dict) else (value,):
             if id:
                 yield _Pointer(f"/{member}", member, wanted, id)
     if isinstance(body, RingGroup):
@@ -394,6 +418,8 @@ def _is_required(body: Resource, member: str) -> bool:
 
 def _without(members: Mapping[str, Any], member: str, id: str) -> dict[str, Any]:
     value = members[member]
+    if isinstance(value, dict):
+        return {member: {other: value[other] for other in value if other != id}}
     if isinstance(value, tuple):
         return {member: tuple(other for other in value if not _names(other, id))}
     kind_member = member.removesuffix("_id") + "_kind"

@@ -10,6 +10,8 @@ Secrets are references (``*_ref``) into the encrypted store or one-way hashes, n
 
 from typing import Any, Generic, TypeVar
 
+from pydantic import Field
+
 from events.base import Fact, StreamName, Value
 
 
@@ -177,6 +179,13 @@ class OutboundRoute(Resource):
     strip_digits: int = 0
     prepend: str = ""
     trunk_ids: tuple[str, ...] = ()
+    weights: dict[str, int] = Field(default_factory=dict)
+    """Trunk → how often it is tried first (1 where it is not named). Empty: in their order."""
+    cid_policy: str = "user"
+    """Whose number is shown: the user's (else the account's, the trunk's), the account's, the
+    trunk's, or the caller's as it came."""
+    schedule_id: str | None = None
+    """The route is there while this is open."""
     cost_micros_per_min: int | None = None
     status: str = "active"
 
@@ -334,6 +343,42 @@ class MediaPlaylist(Resource):
     """In the order in which they are played."""
 
 
+class ContactList(Resource):
+    """Whom a campaign calls."""
+
+    name: str
+
+
+class CidPool(Resource):
+    """Numbers that a campaign shows, the one nearest to the called number first (spec 09)."""
+
+    name: str
+    numbers: tuple[str, ...] = ()
+
+
+class Campaign(Resource):
+    """How a list of contacts is to be called (spec 09)."""
+
+    name: str
+    dial_mode: str = "progressive"
+    list_id: str | None = None
+    queue_id: str | None = None
+    flow_id: str | None = None
+    schedule_id: str | None = None
+    """Of the called number's time zone, not of the account's."""
+    cid_number: str | None = None
+    cid_pool_id: str | None = None
+    max_lines: int = 10
+    power_ratio: float = 1.8
+    abandon_cap_pct: int = 3
+    dnc_check: int = 1
+    max_attempts: int = 3
+    retry_after_sec: int = 3600
+    amd: int = 0
+    amd_action: str = "hangup"
+    status: str = "draft"
+
+
 class CallLimit(Resource):
     """At most `max_count` starts of matching calls in the last `period_sec` seconds (spec 06)."""
 
@@ -392,6 +437,9 @@ KINDS: dict[str, type[Resource]] = {
     "call_limit": CallLimit,
     "media_file": MediaFile,
     "media_playlist": MediaPlaylist,
+    "contact_list": ContactList,
+    "cid_pool": CidPool,
+    "campaign": Campaign,
 }
 
 R = TypeVar("R", bound=Resource)

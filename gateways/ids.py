@@ -25,6 +25,9 @@ PREFIXES = {
     "call_limit": "lim",
     "media_file": "media",
     "media_playlist": "pl",
+    "contact_list": "list",
+    "cid_pool": "cidpool",
+    "campaign": "camp",
 }
 """Kind of row → prefix (spec 01)."""
 

@@ -39,6 +39,8 @@ class Written(NamedTuple):
     id: str
     position: int
     revealed: dict[str, str]
+    repointed: tuple[str, ...] = ()
+    """Rows that pointed to one that was deleted by force, and now point to nothing."""
 
 
 class Provisioner:
@@ -127,7 +129,7 @@ class Provisioner:
             )
         )
         await self._reader.until_shown("directory", reply.position)
-        return Written(id, reply.position, {})
+        return Written(id, reply.position, {}, tuple(reply.body["repointed"]))
 
     async def _sealed(
         self,

@@ -1,6 +1,7 @@
 """Every projection, in no particular order: each has its own position."""
 
 from projections.agents import Agents
+from projections.audit import Audit
 from projections.bans import Bans
 from projections.base import Projection
 from projections.callbacks import Callbacks
@@ -17,6 +18,7 @@ from projections.voicemail import Voicemails
 
 CATALOGUE: tuple[type[Projection], ...] = (
     Directory,
+    Audit,
     Outbox,
     Cdr,
     Trace,

@@ -1,8 +1,9 @@
 """What is configured? One row per resource, deleted ones kept as a mark (spec 02); and what was
 published of each flow (spec 04)."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from psycopg import Cursor
 from psycopg.rows import DictRow
@@ -47,7 +48,7 @@ _FREEZE = """
 
 class Directory(Projection):
     name = "directory"
-    version = 2
+    version = 3
     tables = ("resource", "flow_version")
     ddl = """
         CREATE TABLE resource (
@@ -57,6 +58,7 @@ class Directory(Projection):
         );
         CREATE INDEX resource_account_idx ON resource (account_id, kind, id);
         CREATE INDEX resource_position_idx ON resource (position);
+        CREATE INDEX resource_parent_idx ON resource ((body->>'parent_id')) WHERE kind = 'account';
         CREATE INDEX resource_key_idx ON resource ((body->>'prefix')) WHERE kind = 'api_key';
         CREATE TABLE flow_version (
             flow_id text, version bigint, account_id text NOT NULL, body jsonb NOT NULL,
@@ -131,30 +133,86 @@ def owner_of(cursor: Cursor[DictRow], id: str) -> AccountId | None:
     return AccountId(row["account_id"]) if row else None
 
 
+class Order(NamedTuple):
+    """How a list of rows is sorted: by `id`, a time or a member of the body (as text)."""
+
+    member: str
+    descending: bool = False
+
+    @property
+    def expression(self) -> str:
+        if self.member in ("id", "created_at", "updated_at"):
+            return self.member
+        return "coalesce(body->>%(order)s, '') COLLATE \"C\""
+
+
+BY_ID = Order("id")
+
+
+def place(row: DictRow, order: Order) -> str | int:
+    """Where `row` stands in that order: what `page` takes as `after`, with the row's id."""
+    if order.member in ("id", "created_at", "updated_at"):
+        found: str | int = row[order.member]
+        return found
+    value = row["body"].get(order.member)
+    return "" if value is None else str(value)
+
+
 def page(
     cursor: Cursor[DictRow],
-    account_id: AccountId,
+    accounts: Sequence[str],
     kind: str,
-    filters: dict[str, str],
-    after: str | None,
     limit: int,
+    filters: Mapping[str, str] = MappingProxyType({}),
+    order: Order = BY_ID,
+    after: tuple[str | int, str] | None = None,
 ) -> list[DictRow]:
-    """The account's rows of a kind in the order of their ids (which is that of their making).
+    """Rows of a kind, of these accounts, equal ones in the order of their ids (that of their
+    making).
 
-    `filters`: member of the body → text that it must equal. `after`: the last id seen.
+    `filters`: member of the body → text that it must equal. `after`: place and id of the last row
+    seen.
     """
-    conditions = ["account_id = %(account_id)s", "kind = %(kind)s", "NOT deleted"]
-    values: dict[str, Any] = {"account_id": account_id, "kind": kind, "limit": limit}
+    conditions = ["account_id = ANY(%(accounts)s)", "kind = %(kind)s", "NOT deleted"]
+    values: dict[str, Any] = {"accounts": list(accounts), "kind": kind, "limit": limit}
+    values["order"] = order.member
     for number, (member, wanted) in enumerate(filters.items()):
         conditions.append(f"body->>%(member_{number})s = %(wanted_{number})s")
         values |= {f"member_{number}": member, f"wanted_{number}": wanted}
+    beyond, way = ("<", "DESC") if order.descending else (">", "ASC")
     if after is not None:
-        conditions.append("id > %(after)s")
-        values["after"] = after
+        conditions.append(f"({order.expression}, id) {beyond} (%(after)s, %(after_id)s)")
+        values |= {"after": after[0], "after_id": after[1]}
     statement = (
-        f"SELECT * FROM views.resource WHERE {' AND '.join(conditions)} ORDER BY id LIMIT %(limit)s"
+        f"SELECT * FROM views.resource WHERE {' AND '.join(conditions)}"
+        f" ORDER BY {order.expression} {way}, id {way} LIMIT %(limit)s"
     )
     return cursor.execute(statement.encode(), values).fetchall()
+
+
+def tree(cursor: Cursor[DictRow], account_id: AccountId) -> list[str]:
+    """The accounts below this one, at any depth."""
+    found = cursor.execute(
+        "WITH RECURSIVE below AS ("
+        " SELECT id FROM views.resource WHERE kind = 'account' AND body->>'parent_id' = %s"
+        " UNION SELECT child.id FROM views.resource AS child JOIN below"
+        " ON child.kind = 'account' AND child.body->>'parent_id' = below.id"
+        ") SELECT id FROM below ORDER BY id",
+        (account_id,),
+    ).fetchall()
+    return [row["id"] for row in found]
+
+
+def line(cursor: Cursor[DictRow], account_id: str) -> list[DictRow]:
+    """The account and those above it, itself first; empty when there is none."""
+    return cursor.execute(
+        "WITH RECURSIVE above AS ("
+        " SELECT *, 0 AS depth FROM views.resource WHERE kind = 'account' AND id = %s"
+        " UNION SELECT parent.*, depth + 1 FROM views.resource AS parent JOIN above"
+        " ON parent.kind = 'account' AND parent.id = above.body->>'parent_id'"
+        ") SELECT * FROM above ORDER BY depth",
+        (account_id,),
+    ).fetchall()
 
 
 def flow_versions(cursor: Cursor[DictRow], account_id: AccountId, newest: int) -> list[DictRow]:

@@ -56,7 +56,7 @@ def list_keys(
     async def work(session: Session) -> list[dict[str, Any]]:
         owner = AccountId(account)
         rows = await session.reader.query(
-            lambda cursor: directory.page(cursor, owner, "api_key", {}, None, 1000)
+            lambda cursor: directory.page(cursor, [owner], "api_key", 1000)
         )
         names = ("name", "kind", "prefix", "scopes", "status")
         return [{"id": row["id"], **{n: row["body"][n] for n in names}} for row in rows]

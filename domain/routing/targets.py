@@ -3,7 +3,7 @@
 from domain import capacity, hours, presence
 from domain.capacity import Limit
 from domain.directory import body_of, live_flow
-from domain.routing.outbound import carry_out, takes_calls, through_trunks
+from domain.routing.outbound import Candidate, carry_out, takes_calls, through_trunks
 from domain.routing.walk import Office, Walk
 from events.call import (
     Direction,
@@ -78,7 +78,7 @@ def _follow(walk: Walk, kind: str, id: str | None) -> Directive | None:
             return _ring_user(walk, id or "", user)
         case "trunk" if (trunk := body_of(directory, id, SipTrunk)) and takes_calls(trunk):
             walk.note("target", "trunk", id or "")
-            return through_trunks(walk, [(id or "", trunk, walk.to_number)])
+            return through_trunks(walk, [Candidate(id or "", trunk, walk.to_number)])
         case "hangup":
             walk.note("target", "hangup")
             return Reject(code=603, reason="Decline")

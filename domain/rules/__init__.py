@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from domain.errors import Fault, Invalid
 from domain.flow import validation
+from domain.rules.campaigns import Campaign, CidPool, ContactList
 from domain.rules.center import (
     AgentQueueAssignment,
     CallFlow,
@@ -54,6 +55,9 @@ RULES: dict[str, type[Resource]] = {
     "call_limit": CallLimit,
     "media_file": MediaFile,
     "media_playlist": MediaPlaylist,
+    "contact_list": ContactList,
+    "cid_pool": CidPool,
+    "campaign": Campaign,
 }
 
 

@@ -36,6 +36,9 @@ def _party(value: str, info: ValidationInfo) -> str:
     return value if numbers.is_sip_uri(value) else e164(value, info)
 
 
+Weight = Annotated[int, Field(ge=1, le=1000)]
+
+
 def _regex(value: str) -> str:
     try:
         re.compile(value)
@@ -95,6 +98,8 @@ class OutboundRoute(resources.OutboundRoute):
     strip_digits: Annotated[int, Field(ge=0, le=15)] = 0
     prepend: Annotated[str, Field(pattern=r"^[0-9*#+]{0,15}$")] = ""
     trunk_ids: Annotated[tuple[Id, ...], Field(max_length=20)] = ()
+    weights: Annotated[dict[Id, Weight], Field(max_length=20)] = Field(default_factory=dict)
+    cid_policy: Literal["user", "account", "trunk", "keep"] = "user"
     cost_micros_per_min: Count | None = None
     status: Status = "active"
 

@@ -39,6 +39,7 @@ MAKE: dict[str, dict[str, Any]] = {
     "media_playlist": {"name": "Music"},
     "agent_queue_assignment": {"queue_id": "q_1", "user_id": "us_1"},
     "in_queue_option": {"queue_id": "q_1", "digit": "1", "action": "callback"},
+    "campaign": {"name": "Spring"},
 }
 """Kind of row with pointers → members that make one."""
 TARGETS_OF = [
@@ -106,7 +107,8 @@ def test_every_kind_of_target_leads_somewhere() -> None:
     [(kind, member) for kind, pointers in POINTERS.items() for member in pointers],
 )
 def test_a_pointer_to_nothing_is_refused(kind: str, member: str) -> None:
-    wrong = ["nobody"] if member.endswith("_ids") else "nobody"
+    wrong: Any = ["nobody"] if member.endswith("_ids") else "nobody"
+    wrong = {"nobody": 1} if member == "weights" else wrong
     made = account(*ALL).when(create(kind, "new_1", **{**MAKE[kind], member: wrong}))
     made.then_refused(Invalid, f"/{member}")
 

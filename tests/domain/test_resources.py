@@ -4,7 +4,7 @@ import pytest
 
 from domain.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 from domain.resources import NAMED_BY, Claim, Name
-from events.resources import KINDS, Did, SipUser
+from events.resources import KINDS, Did, OutboundRoute, SipUser
 from tests.domain.rows import (
     account,
     change,
@@ -222,3 +222,31 @@ def test_a_row_that_nobody_points_to_is_deleted() -> None:
 
 def test_an_account_is_not_deleted() -> None:
     account().when(delete("account", ACCOUNT, force=True)).then_refused(Forbidden)
+
+
+def test_null_puts_a_member_back_to_its_default() -> None:
+    """RFC 7396: a member that is null in the patch is no longer in the row."""
+    given = account(created("sip_user", "us_1", username="1001", ring_timeout_sec=40, dnd=1))
+    after = SipUser(username="1001", dnd=1)
+    patch = change("sip_user", "us_1", ring_timeout_sec=None)
+    given.when(patch).then(changed("sip_user", "us_1", ("ring_timeout_sec",), after))
+    given.when(change("sip_user", "us_1", username=None)).then_refused(Invalid, "/username")
+
+
+def test_an_object_is_merged_and_a_list_is_replaced() -> None:
+    """RFC 7396 section 1."""
+    lists = {"e164": "12025550123", "dest_xform": {"a": "1", "b": "2"}}
+    given = account(claimed("e164", "12025550123", "did_1"), created("did", "did_1", **lists))
+    after = Did(e164="12025550123", dest_xform={"b": "2", "c": "3"})
+    patch = change("did", "did_1", dest_xform={"a": None, "c": "3"})
+    given.when(patch).then(changed("did", "did_1", ("dest_xform",), after))
+
+
+def test_a_trunk_that_goes_leaves_the_weights_of_its_routes() -> None:
+    route = created("outbound_route", "route_1", trunk_ids=("tr_1", "tr_2"), weights={"tr_1": 2})
+    trunks = [created("sip_trunk", f"tr_{number}", name="x") for number in (1, 2)]
+    after = OutboundRoute(trunk_ids=("tr_2",), weights={})
+    account(*trunks, route).when(delete("sip_trunk", "tr_1", force=True)).then(
+        changed("outbound_route", "route_1", ("trunk_ids", "weights"), after),
+        deleted("sip_trunk", "tr_1"),
+    )

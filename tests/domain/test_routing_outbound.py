@@ -1,5 +1,6 @@
 """Calls to the outside: which carrier, with which number, and when there is none."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -104,6 +105,42 @@ def test_the_trunks_of_a_route_are_its_failover_order() -> None:
     acme = _acme(trunks=3)
     _route(acme, "route_1", "tr_3", "tr_1")
     assert _gateways(_sent(acme)) == ["tr_3", "tr_1"]
+
+
+def test_trunks_with_weights_share_the_calls_by_them_and_a_call_always_draws_the_same() -> None:
+    drawn: list[list[str | None]] = []
+    again: list[list[str | None]] = []
+    for orders in (drawn, again):
+        acme = _acme(trunks=3)
+        _route(acme, "route_1", "tr_1", "tr_2", "tr_3", weights={"tr_1": 6, "tr_2": 3})
+        orders += [_gateways(_sent(acme, call_id=f"call-{number}")) for number in range(600)]
+    first = Counter(order[0] for order in drawn)
+    assert all(sorted(order, key=str) == ["tr_1", "tr_2", "tr_3"] for order in drawn)
+    assert 300 <= first["tr_1"] <= 420  # six tenths of 600
+    assert 30 <= first["tr_3"] <= 90
+    assert again == drawn
+
+
+def test_a_route_is_there_while_its_schedule_is_open() -> None:
+    acme = _acme(trunks=2)
+    rule = {"kind": "weekly", "dow": 0, "is_closed": 1}
+    acme.add("time_schedule", "sch_1", name="Never", rules=(rule,))
+    _route(acme, "route_1", "tr_1", schedule_id="sch_1")
+    _route(acme, "route_2", "tr_2", priority=9)
+    assert _gateways(_sent(acme)) == ["tr_2"]
+    assert _gateways(_sent(acme, to="911"))[0] == "tr_1"
+
+
+@pytest.mark.parametrize(
+    ("policy", "shown"),
+    [("user", "1"), ("account", "2"), ("trunk", "3"), ("keep", "1001")],
+)
+def test_a_route_says_whose_number_is_shown(policy: str, shown: str) -> None:
+    acme = _acme(trunks=1, default_cid_number="+12025550102")
+    acme.change("sip_user", "us_1001", out_cid_number="+12025550101")
+    acme.change("sip_trunk", "tr_1", cid_number="+12025550103")
+    _route(acme, "route_1", "tr_1", cid_policy=policy)
+    assert _sent(acme).caller_id == (shown if policy == "keep" else f"1202555010{shown}")
 
 
 def test_each_carrier_gets_the_number_as_its_route_wants_it() -> None:

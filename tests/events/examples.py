@@ -116,7 +116,10 @@ from events.resources import (
     ApiKey,
     CallFlow,
     CallLimit,
+    Campaign,
+    CidPool,
     Conference,
+    ContactList,
     Did,
     Extension,
     FlowEdge,
@@ -309,7 +312,9 @@ _ROWS: dict[str, Resource] = {
     "did": Did(e164="12025550123", dest_xform={"lang": "de"}),
     "extension": Extension(digits="200", dest_xform={"lang": "de"}),
     "sip_trunk": SipTrunk(name="Carrier", inbound_ips=("192.0.2.0/24",)),
-    "outbound_route": OutboundRoute(trunk_ids=("tr_1", "tr_2")),
+    "outbound_route": OutboundRoute(
+        trunk_ids=("tr_1", "tr_2"), weights={"tr_1": 3}, schedule_id="sch_1"
+    ),
     "time_schedule": TimeSchedule(name="Hours", rules=(ScheduleRule(kind="weekly", dow=1),)),
     "queue": Queue(name="Support"),
     "forward": Forward(name="Night desk", to="sip:desk@night.example"),
@@ -341,6 +346,17 @@ _ROWS: dict[str, Resource] = {
         sha256="0" * 64,
     ),
     "media_playlist": MediaPlaylist(name="Music", media_ids=("media_1", "media_2")),
+    "contact_list": ContactList(name="Spring"),
+    "cid_pool": CidPool(name="New York", numbers=("12125550123",)),
+    "campaign": Campaign(
+        name="Spring",
+        dial_mode="power",
+        list_id="list_1",
+        queue_id="q_1",
+        schedule_id="sch_1",
+        cid_pool_id="cidpool_1",
+        power_ratio=2.5,
+    ),
     "call_limit": CallLimit(scope_kind="user", scope_id="us_1", period_sec=60, max_count=3),
     "api_key": ApiKey(
         name="CRM", kind="sk", prefix="sk_abcd", sha256="0" * 64, scopes=("cdr", "agents")

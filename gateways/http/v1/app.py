@@ -9,29 +9,42 @@ from litestar.config.response_cache import ResponseCacheConfig
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Server
+from litestar.params import HeaderParameter
 from pydantic import BaseModel, Field
 
 from gateways.http.asgi import Endpoint
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.v1 import (
+    accounts,
     agents,
+    audit,
     calls,
-    collections,
     dnc,
     flows,
     idempotency,
     keys,
     media,
+    members,
     queues,
+    replay,
+    rows,
     security,
     voicemail,
     webhooks,
 )
-from gateways.http.v1.collections import COLLECTIONS
-from gateways.http.v1.context import PUBLIC, Caller, Context, authorise, provide_caller
+from gateways.http.v1.collections import COLLECTIONS, QUEUES
+from gateways.http.v1.context import ACTING_FOR, PUBLIC, Caller, Context, authorise, provide_caller
 from gateways.http.v1.described import described
 from gateways.http.v1.openapi import to_3_0
 from gateways.http.v1.operation import operation
+
+_ACTING_FOR = HeaderParameter(
+    name=ACTING_FOR,
+    max_length=64,
+    required=False,
+    annotation=str,
+    description="An account below the credential's, to act for it (scope `accounts`)",
+)
 
 
 class WhoAmI(BaseModel):
@@ -61,11 +74,13 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
     routers = [calls.router(), flows.router(), keys.router(), webhooks.router()]
     routers += [security.router(), dnc.router(), agents.router(), queues.router()]
     routers += [media.router(), voicemail.router()]
-    routers += [collections.router(one) for one in COLLECTIONS]
+    routers += [replay.router(), accounts.router(), members.router(), audit.router()]
+    routers += [rows.router(QUEUES, lists=False), *(rows.router(one) for one in COLLECTIONS)]
     v1 = Router(
         "/v1",
         route_handlers=[whoami, openapi, *routers],
         guards=[authorise],
+        parameters={"acting_for": _ACTING_FOR},
         before_request=idempotency.begin,
         middleware=[idempotency.keeping],
         dependencies={

@@ -7,7 +7,8 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from domain import rules
-from domain.errors import Invalid, NotFound
+from domain.errors import Forbidden, Invalid, NotFound
+from domain.routing import Platform
 from events.base import AccountId
 from gateways.access import PREFIX_LENGTH, Principal, match_key
 from gateways.bus.client import Commander
@@ -24,6 +25,8 @@ from projections import directory
 
 SCOPE = "scope"
 """Name of a handler's option: the scope that it needs. None: any good credential."""
+ACTING_FOR = "x-account-id"
+"""Header with which a reseller acts for an account below its own."""
 PUBLIC = "public"
 """Name of a handler's option: no credential is needed."""
 
@@ -39,6 +42,8 @@ class Context:
     max_media: int
     """Bytes of the largest upload of audio."""
     vault: Vault
+    platform: Platform
+    """What the operator set for all accounts: decisions are made again with it."""
     requests: Requests
 
 
@@ -67,8 +72,23 @@ async def authorise(
     principal = await _principal(connection, context.reader)
     if scope := handler.opt.get(SCOPE):
         principal.require(scope)
-    assert principal.account_id is not None, "a key belongs to an account"
-    connection.state.caller = Caller(principal.account_id, principal)
+    connection.state.caller = await _caller(connection, context.reader, principal)
+
+
+async def _caller(
+    connection: ASGIConnection[Any, Any, Any, Any], reader: Reader, principal: Principal
+) -> Caller:
+    """The principal for its own account, or for one below it that `x-account-id` names."""
+    own = principal.account_id
+    assert own is not None, "a key belongs to an account"
+    wanted = connection.headers.get(ACTING_FOR, own)
+    if wanted == own:
+        return Caller(own, principal)
+    principal.require("accounts")
+    line = await reader.query(lambda cursor: directory.line(cursor, wanted))
+    if own not in [row["id"] for row in line[1:]]:
+        raise Forbidden(f"{ACTING_FOR} is not an account below yours")
+    return Caller(AccountId(wanted), principal)
 
 
 def _check_text(connection: ASGIConnection[Any, Any, Any, Any]) -> None:

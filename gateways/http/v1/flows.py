@@ -12,9 +12,9 @@ from domain.errors import NotFound
 from domain.flow import validation
 from events.resources import CallFlow, FlowEdge, FlowNode
 from gateways.http.v1 import paging
-from gateways.http.v1.collections import IfMatch
 from gateways.http.v1.context import Caller, Context, etag, version_from
 from gateways.http.v1.operation import operation
+from gateways.http.v1.rows import IfMatch
 from gateways.simulation import simulate
 from projections import directory
 

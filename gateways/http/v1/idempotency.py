@@ -5,6 +5,11 @@ both. Between them they hold back the answer until it is kept, so that no client
 a repetition would not get. Bodies are compared byte for byte. Kept is what the request came to:
 success, and refusals of the request itself; not 5xx and 429, after which its key is free again.
 
+When a gateway dies between the two, the request is carried out again by whoever gets it next, with
+the same draw: the owner of the account knows the command by its id and gives its first reply, so a
+row is made once, a flow published once, a test event sent once; a file of numbers is read on from
+where it was. Only a PIN that is verified counts as one more guess.
+
 Without a credential (PUBLIC) the header says nothing. What is uploaded as it streams (audio) goes
 by PUT, which is idempotent in itself; the largest POST is a file of numbers, and is in memory
 anyhow.

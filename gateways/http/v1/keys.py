@@ -58,7 +58,7 @@ class Revoked(BaseModel):
 @get("/", **operation("listKeys", "List the account's API keys"))
 async def list_keys(context: Context, caller: Caller) -> Keys:
     rows = await context.reader.query(
-        lambda cursor: directory.page(cursor, caller.account_id, "api_key", {}, None, MAX_KEYS)
+        lambda cursor: directory.page(cursor, [caller.account_id], "api_key", MAX_KEYS)
     )
     return Keys(
         keys=[

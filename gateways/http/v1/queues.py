@@ -1,21 +1,19 @@
 """Queues over /v1: what they are, and in figures (spec 05, Queue metrics)."""
 
-from typing import Annotated, Any
-
 from litestar import Response, Router, get
-from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from commands.queues import ShowQueues
-from gateways.http.v1 import paging
-from gateways.http.v1.collections import Collection, models, row_of
+from gateways.http.v1 import rows
+from gateways.http.v1.collections import QUEUES
 from gateways.http.v1.context import Caller, Context
 from gateways.http.v1.figures import Since, now_ms, since_or_today, snake
 from gateways.http.v1.operation import operation
-from projections import directory, queues
+from gateways.http.v1.rows import Asked, Cursor, Limit
+from gateways.http.v1.shapes import models, row_of
+from projections import queues
 
-MAX_LIMIT = 1000
-QUEUES = Collection("/queues", "queue", "queue", "queues")
+SORTS = rows.sorts_of(QUEUES)
 
 
 class QueueKpis(BaseModel):
@@ -53,38 +51,34 @@ class QueuePage(BaseModel):
     next_cursor: str | None = None
 
 
-@get("/", **operation("listQueues", "Queues with their figures", "queues"))
+@get(
+    "/",
+    operation_class=rows.filtered(QUEUES),
+    **operation("listQueues", "List the account's queues with their figures", "queues"),
+)
 async def list_queues(
     context: Context,
     caller: Caller,
-    limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, default=100)],
-    cursor: Annotated[str | None, QueryParameter(max_length=500)] = None,
+    request: Asked,
+    limit: Limit,
+    cursor: Cursor = None,
+    sort: SORTS = "id",
     since: Since = None,
 ) -> Response[QueuePage]:
-    after = paging.decode(cursor, str)
     account_id, now = caller.account_id, now_ms()
     for model in ("queues", "directory"):
         await context.reader.caught_up(model)
-    rows = await context.reader.query(
-        lambda sql: directory.page(
-            sql, account_id, "queue", {}, after[0] if after else None, limit + 1
-        )
-    )
+    asked = dict(request.query_params)
+    found, more = await rows.page(context, [account_id], QUEUES, asked, sort, cursor, limit)
     begin = await context.reader.query(lambda sql: since_or_today(sql, account_id, since, now))
-    thresholds = {row["id"]: row["body"]["sl_threshold_sec"] for row in rows[:limit]}
+    thresholds = {row["id"]: row["body"]["sl_threshold_sec"] for row in found}
     kpis = await context.reader.query(
         lambda sql: queues.metrics(sql, account_id, thresholds, begin, now)
     )
     expected = (await context.commander.ask(ShowQueues(account_id=account_id))).body["ewtSec"]
-    page: dict[str, Any] = {"ok": 1, "count": min(limit, len(rows)), "since": begin}
-    page["rows"] = [
-        row_of(QUEUES, row)
-        | {"kpis": snake(kpis[row["id"]]) | {"ewt_sec": expected.get(row["id"], 0)}}
-        for row in rows[:limit]
-    ]
-    if len(rows) > limit:
-        page["next_cursor"] = paging.encode(rows[limit - 1]["id"])
-    return Response(page)  # type: ignore[arg-type]
+    figures = {id: snake(kpis[id]) | {"ewt_sec": expected.get(id, 0)} for id in thresholds}
+    shown = [row_of(QUEUES, row) | {"kpis": figures[row["id"]]} for row in found]
+    return Response(rows.page_of(shown, more) | {"since": begin})  # type: ignore[arg-type]
 
 
 def router() -> Router:

@@ -145,7 +145,7 @@ async def delete_message(
 
 @post(
     "/{id:str}/verify-pin",
-    **operation("verifyPin", "Whether that is the mailbox's PIN", "media", [429]),
+    **operation("verifyPin", "Whether that is the mailbox's PIN", "media"),
     status_code=200,
 )
 async def verify_pin(context: Context, caller: Caller, id: str, data: Pin) -> Verdict:

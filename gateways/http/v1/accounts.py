@@ -1,0 +1,189 @@
+"""The caller's account, and the tree of accounts below a reseller's (spec 02, multi-tenant).
+
+A child begins with its parent's time zone, country, language, voice and currency where it is given
+none; a brand that it has none of is the nearest one above it, whenever that is asked. What binds an
+account to its parent (status, channels, plan, being a reseller) is the parent's to say.
+"""
+
+from typing import Any, Literal
+
+from litestar import Response, Router, delete, get, patch, post
+from psycopg.rows import DictRow
+from pydantic import BaseModel, Field, create_model
+
+from domain.errors import Conflict, Fault, Forbidden, NotFound
+from events.base import AccountId
+from gateways.http.v1 import rows
+from gateways.http.v1.collections import ACCOUNTS
+from gateways.http.v1.context import Caller, Context, etag, version_from
+from gateways.http.v1.operation import operation
+from gateways.http.v1.rows import Asked, Cursor, IfMatch, Limit
+from gateways.http.v1.shapes import models, row_of
+from gateways.ids import PREFIXES
+from projections import directory
+
+INHERITED = ("timezone", "country", "language", "voice_gender", "currency")
+GOVERNED = frozenset(
+    {
+        *("status", "is_reseller", "max_in", "max_out", "max_dialer"),
+        *("currency", "rate_plan_id", "toll_fraud"),
+    }
+)
+"""Members that an account with a parent does not set for itself."""
+SCOPE = ACCOUNTS.scope
+SORTS = rows.sorts_of(ACCOUNTS)
+
+
+class Closed(BaseModel):
+    ok: int = 1
+    id: str
+    status: Literal["closed"] = "closed"
+
+
+class Brand(BaseModel):
+    """The account's own brand, or the nearest above it."""
+
+    name: str | None
+    domain: str | None
+    account_id: str | None = Field(description="Whose it is; null when nobody has one")
+
+
+Row, Page, Created, New, Patch = models(ACCOUNTS)
+BrandedAccount = create_model("BrandedAccount", __base__=Row, __config__=None, brand=(Brand, ...))
+
+
+@get("/account", **operation("getOwnAccount", "Read the account that the request is about"))
+async def get_own(context: Context, caller: Caller) -> Response[BrandedAccount]:
+    return _shown(await _line(context, caller.account_id))
+
+
+@patch("/account", **operation("updateOwnAccount", "Change the account itself", SCOPE))
+async def change_own(
+    context: Context, caller: Caller, data: Patch, if_match: IfMatch = None
+) -> Response[BrandedAccount]:
+    members = rows.members_of(data)
+    line = await _line(context, caller.account_id)
+    if len(line) > 1 and (governed := sorted(GOVERNED & members.keys())):
+        faults = [Fault(f"/{member}", "is set by the account above") for member in governed]
+        raise Forbidden(f"the account above sets {', '.join(governed)}", faults)
+    return await _change(context, caller, caller.account_id, members, if_match)
+
+
+@get(
+    "/accounts",
+    operation_class=rows.filtered(ACCOUNTS),
+    **operation("listAccounts", "List the accounts below this one, at any depth", SCOPE),
+)
+async def list_accounts(
+    context: Context,
+    caller: Caller,
+    request: Asked,
+    limit: Limit,
+    cursor: Cursor = None,
+    sort: SORTS = "id",
+) -> Response[Page]:
+    below = await context.reader.query(lambda sql: directory.tree(sql, caller.account_id))
+    asked = dict(request.query_params)
+    found, more = await rows.page(context, below, ACCOUNTS, asked, sort, cursor, limit)
+    return Response(rows.page_of([row_of(ACCOUNTS, row) for row in found], more))
+
+
+@post("/accounts", **operation("createAccount", "Create an account below a reseller's", SCOPE))
+async def create_account(context: Context, caller: Caller, data: New) -> Response[Created]:
+    members = rows.members_of(data)
+    parent = await _parent(context, caller, members.get("parent_id") or caller.account_id)
+    inherited = {name: parent["body"][name] for name in INHERITED}
+    id = AccountId(caller.draw.id(PREFIXES["account"]))
+    wished = {**inherited, **members, "parent_id": parent["id"]}
+    written = await context.provisioner.create(id, "account", wished, caller.id, id, caller.draw)
+    return rows.creation(ACCOUNTS, id, (await _line(context, id))[0], written.revealed)
+
+
+@get("/accounts/{id:str}", **operation("getAccount", "Read an account below this one", SCOPE))
+async def get_account(context: Context, caller: Caller, id: str) -> Response[BrandedAccount]:
+    return _shown(await _below(context, caller, id))
+
+
+@patch("/accounts/{id:str}", **operation("updateAccount", "Change an account below", SCOPE))
+async def change_account(
+    context: Context, caller: Caller, id: str, data: Patch, if_match: IfMatch = None
+) -> Response[BrandedAccount]:
+    await _below(context, caller, id)
+    return await _change(context, caller, AccountId(id), rows.members_of(data), if_match)
+
+
+@delete(
+    "/accounts/{id:str}",
+    **operation("closeAccount", "Close an account below: its rows and history stay", SCOPE),
+    status_code=200,
+)
+async def close_account(
+    context: Context, caller: Caller, id: str, if_match: IfMatch = None
+) -> Closed:
+    await _below(context, caller, id)
+    below = await context.reader.query(
+        lambda sql: [directory.line(sql, child)[0] for child in directory.tree(sql, AccountId(id))]
+    )
+    if open_ones := [row["id"] for row in below if row["body"]["status"] != "closed"]:
+        raise Conflict(f"below it are {', '.join(open_ones[:20])}; close those first")
+    await _change(context, caller, AccountId(id), {"status": "closed"}, if_match)
+    return Closed(id=id)
+
+
+async def _line(context: Context, id: str) -> list[DictRow]:
+    """The account and those above it."""
+    found = await context.reader.query(lambda sql: directory.line(sql, id))
+    if not found:
+        raise NotFound(f"no account {id}")
+    return found
+
+
+async def _below(context: Context, caller: Caller, id: str) -> list[DictRow]:
+    """The line of an account below the caller's."""
+    line = await context.reader.query(lambda sql: directory.line(sql, id))
+    if caller.account_id not in [row["id"] for row in line[1:]]:
+        raise NotFound(f"no account {id} below this one")
+    return line
+
+
+async def _parent(context: Context, caller: Caller, id: str) -> DictRow:
+    """Under whom a new account goes: this one, or a reseller below it."""
+    line = await context.reader.query(lambda sql: directory.line(sql, id))
+    if caller.account_id not in [row["id"] for row in line]:
+        fault = Fault("/parent_id", "is neither this account nor below it")
+        raise Forbidden("the parent is not yours", [fault])
+    parent = line[0]
+    if not parent["body"]["is_reseller"] or parent["body"]["status"] != "active":
+        raise Forbidden(f"{id} is not an active reseller")
+    return parent
+
+
+async def _change(
+    context: Context,
+    caller: Caller,
+    id: AccountId,
+    members: dict[str, Any],
+    if_match: str | None,
+) -> Response[Any]:
+    version = version_from(if_match)
+    await context.provisioner.change(id, "account", id, members, caller.id, version)
+    return _shown(await _line(context, id))
+
+
+def _shown(line: list[DictRow]) -> Response[Any]:
+    body = {**row_of(ACCOUNTS, line[0]), "brand": _brand(line)}
+    return Response(body, headers={"ETag": etag(line[0]["version"])})
+
+
+def _brand(line: list[DictRow]) -> dict[str, Any]:
+    for row in line:
+        if (name := row["body"]["brand_name"]) or row["body"]["brand_domain"]:
+            domain = row["body"]["brand_domain"]
+            return {"name": name, "domain": domain, "account_id": row["id"]}
+    return {"name": None, "domain": None, "account_id": None}
+
+
+def router() -> Router:
+    handlers = [get_own, change_own, list_accounts, create_account]
+    handlers += [get_account, change_account, close_account]
+    return Router("/", route_handlers=handlers, tags=["Account"])
