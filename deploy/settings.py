@@ -186,6 +186,16 @@ class Settings(BaseModel):
     """Call sessions that a worker keeps in memory."""
     events_retention_days: float = Field(7, gt=0)
     """How long the bus keeps facts for outside consumers."""
+    api_rate: float = Field(100, ge=0, le=1_000_000)
+    """Requests a second to /v1 that a credential may make in the long run, at each process of the
+    public API. Beyond it: 429. 0: as many as it likes."""
+    api_burst: int = Field(200, ge=1)
+    """Requests that a credential may make at once."""
+    api_stranger_rate: float = Field(10, ge=0, le=1_000_000)
+    """Requests a second to /v1 from one address (of IPv6: one /64) without a good credential, which
+    are refused before the store is asked. 0: as many as it likes."""
+    api_stranger_burst: int = Field(200, ge=1)
+    """Such requests at once; also the first ones with a credential that is new to the process."""
     max_body_bytes: int = Field(1024 * 1024, ge=1024)
     """Largest request body."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

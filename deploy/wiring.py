@@ -46,12 +46,14 @@ from gateways.edge.polls import Polls
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
+from gateways.http.buckets import Buckets
 from gateways.http.console import login_endpoint
 from gateways.http.control.app import ControlPlane
 from gateways.http.control.media import Media
 from gateways.http.control.speech import Prompts
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.health import health_endpoints, readiness
+from gateways.http.limits import Limits, limited
 from gateways.http.server import GRACE, serve
 from gateways.http.v1.app import api as public_api
 from gateways.http.v1.context import Context
@@ -74,6 +76,7 @@ from gateways.store.keys import KeyFile, Keyring, key_from
 from gateways.store.last_used import LastUsed
 from gateways.store.projector import Projector
 from gateways.store.reader import Reader
+from gateways.store.requests import Requests
 from gateways.store.secrets import Opened, Vault
 from gateways.webhooks.disabling import Disabler
 from gateways.webhooks.sender import Sender
@@ -275,6 +278,9 @@ async def api(settings: Settings, servers: Servers) -> None:
         provision = provisioner(settings, commander, reader)
         importer = Importer(commander, reader)
         media = objects(settings)
+        sealed = vault(settings, reader)
+        requests = Requests(reader.pool, sealed)
+        await stack.enter_async_context(background(stop, asyncio.create_task(requests.prune())))
         context = Context(
             commander,
             reader,
@@ -283,17 +289,20 @@ async def api(settings: Settings, servers: Servers) -> None:
             importer,
             media,
             settings.max_media_bytes,
-            vault(settings, reader),
+            sealed,
             platform(settings),
             LastUsed(reader),
             sessions(settings, commander, reader),
             Proxies(networks(settings.trusted_proxies)),
+            requests,
         )
         url = f"http://{settings.bind}:{settings.api_port}"
         app = public_api(
             context, _health(client, reader, None, media), url, settings.max_body_bytes
         )
-        await serve(measured(app), settings.bind, settings.api_port, stop)
+        await serve(
+            measured(limited(app, limits(settings))), settings.bind, settings.api_port, stop
+        )
 
 
 async def console(settings: Settings, servers: Servers) -> None:
@@ -411,6 +420,14 @@ async def speaking(settings: Settings) -> AsyncIterator[Voice]:
     else:
         async with LocalVoice() as local:
             yield local
+
+
+def limits(settings: Settings) -> Limits:
+    return Limits(
+        Buckets(settings.api_rate, settings.api_burst),
+        Buckets(settings.api_stranger_rate, settings.api_stranger_burst),
+        networks(settings.trusted_proxies),
+    )
 
 
 def provisioner(settings: Settings, commander: Commander, reader: Reader) -> Provisioner:

@@ -2,8 +2,8 @@
 
 import hashlib
 import hmac
-import secrets
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -64,10 +64,10 @@ class Principal(NamedTuple):
             raise Forbidden(f"this needs the scope '{scope}'")
 
 
-def new_key(kind: str) -> tuple[str, dict[str, str]]:
-    """A new secret, and what is stored of it: its prefix and its hash."""
-    text = secrets.token_hex(20) if kind == "sips" else secrets.token_urlsafe(32)
-    key = f"{kind}_{text}"
+def new_key(kind: str, drawn: bytes) -> tuple[str, dict[str, str]]:
+    """A new secret of 32 drawn bytes, and what is stored of it: its prefix and its hash."""
+    base64 = urlsafe_b64encode(drawn).decode().rstrip("=")
+    key = f"{kind}_{drawn[:20].hex() if kind == 'sips' else base64}"
     return key, {"prefix": key[:PREFIX_LENGTH], "sha256": _hash(key)}
 
 

@@ -24,7 +24,8 @@ from gateways import totp
 from gateways.access import SCOPES, SIPS_SCOPES, new_key
 from gateways.addresses import Network, lies_in
 from gateways.bus.client import Commander
-from gateways.ids import PREFIXES, new_id
+from gateways.draw import Draw, fresh
+from gateways.ids import PREFIXES
 from gateways.passwords import Passwords, check_password
 from gateways.store.reader import Reader
 from gateways.store.secrets import Vault
@@ -71,15 +72,24 @@ class Provisioner:
         members: Mapping[str, Any],
         by: str,
         id: str | None = None,
+        draw: Draw | None = None,
     ) -> Written:
-        """Make a row; returns when the read model shows it."""
-        members, revealed = await self._sealed(account_id, kind, dict(members), {})
-        row_id = id or new_id(PREFIXES[kind])
+        """Make a row; returns when the read model shows it. A second time under a draw that is
+        kept it makes none and finds the first."""
+        draw = draw or fresh()
+        members, revealed = await self._sealed(account_id, kind, dict(members), {}, draw)
+        row_id = id or draw.id(PREFIXES[kind])
         command = _built(
-            CreateRow, account_id=account_id, kind=kind, id=row_id, by=by, members=members
+            CreateRow,
+            account_id=account_id,
+            command_id=draw.command_id,
+            kind=kind,
+            id=row_id,
+            by=by,
+            members=members,
         )
         reply = await self._commander.ask(command)
-        await self._reader.caught_up("directory", reply.position)
+        await self._reader.until_shown("directory", reply.position)
         return Written(row_id, reply.position, revealed)
 
     async def change(
@@ -90,6 +100,7 @@ class Provisioner:
         patch: Mapping[str, Any],
         by: str,
         if_version: int | None = None,
+        command_id: str | None = None,
     ) -> Written:
         """Merge `patch` into a row; returns when the read model shows it."""
         before = await self._reader.query(
@@ -97,18 +108,29 @@ class Provisioner:
         )
         if before is None:
             raise NotFound(f"no {kind} {id}")
-        patch, revealed = await self._sealed(account_id, kind, dict(patch), before["body"])
+        patch, revealed = await self._sealed(account_id, kind, dict(patch), before["body"], fresh())
         reply = await self._commander.ask(
             ChangeRow(
-                account_id=account_id, kind=kind, id=id, by=by, patch=patch, if_version=if_version
+                account_id=account_id,
+                command_id=command_id,
+                kind=kind,
+                id=id,
+                by=by,
+                patch=patch,
+                if_version=if_version,
             )
         )
-        await self._reader.caught_up("directory", reply.position)
+        await self._reader.until_shown("directory", reply.position)
         await self._erase(kind, before["body"], {**before["body"], **patch})
         return Written(id, reply.position, revealed)
 
     async def rotate(
-        self, account_id: AccountId, webhook_id: str, by: str, secret: str | None = None
+        self,
+        account_id: AccountId,
+        webhook_id: str,
+        by: str,
+        secret: str | None = None,
+        draw: Draw | None = None,
     ) -> tuple[Written, int]:
         """Give a webhook a new secret; the one before counts for a day more, until the moment that
         is returned (epoch seconds)."""
@@ -117,15 +139,22 @@ class Provisioner:
         )
         if row is None:
             raise NotFound(f"no webhook {webhook_id}")
-        ref, shown = await self._signing(account_id, secret)
+        draw = draw or fresh()
+        ref, shown = await self._signing(account_id, secret, draw)
         until = int(time.time()) + OVERLAP_SEC
         previous = {"previous_secret_ref": row["body"]["secret_ref"]}
         patch = {"secret_ref": ref, **previous, "previous_secret_until": until}
         about = {"account_id": account_id, "kind": "webhook", "id": webhook_id, "by": by}
         reply = await self._commander.ask(
-            _built(ChangeRow, **about, patch=patch, if_version=row["version"])
+            _built(
+                ChangeRow,
+                **about,
+                command_id=draw.command_id,
+                patch=patch,
+                if_version=row["version"],
+            )
         )
-        await self._reader.caught_up("directory", reply.position)
+        await self._reader.until_shown("directory", reply.position)
         return Written(webhook_id, reply.position, {"secret": shown}), until
 
     async def delete(
@@ -145,7 +174,7 @@ class Provisioner:
                 account_id=account_id, kind=kind, id=id, by=by, if_version=if_version, force=force
             )
         )
-        await self._reader.caught_up("directory", reply.position)
+        await self._reader.until_shown("directory", reply.position)
         await self._erase(kind, before["body"] if before else {}, {})
         return Written(id, reply.position, {}, tuple(reply.body["repointed"]))
 
@@ -158,7 +187,12 @@ class Provisioner:
             raise Invalid(f"the {kind} is not valid", faults)
 
     async def _sealed(
-        self, account_id: AccountId, kind: Kind, members: dict[str, Any], before: Mapping[str, Any]
+        self,
+        account_id: AccountId,
+        kind: Kind,
+        members: dict[str, Any],
+        before: Mapping[str, Any],
+        draw: Draw,
     ) -> tuple[dict[str, Any], dict[str, str]]:
         """The members without anything in clear, and what is to be shown once."""
         self.check(kind, members)
@@ -174,9 +208,9 @@ class Provisioner:
             case "in_queue_option":
                 return await self._option(account_id, members), {}
             case "webhook":
-                return await self._webhook(account_id, members, before)
+                return await self._webhook(account_id, members, before, draw)
             case "api_key":
-                return _key(members, before)
+                return _key(members, before, draw)
             case "console_user":
                 return await self._console_user(account_id, members, before), {}
         return members, {}
@@ -247,18 +281,18 @@ class Provisioner:
         return {**members, "webhook_secret_ref": ref}
 
     async def _webhook(
-        self, account_id: AccountId, members: dict[str, Any], before: Mapping[str, Any]
+        self, account_id: AccountId, members: dict[str, Any], before: Mapping[str, Any], draw: Draw
     ) -> tuple[dict[str, Any], dict[str, str]]:
         for member in ("secret_ref", *_PREVIOUS):
             members.pop(member, None)
         if before and "secret" not in members:
             return members, {}
-        ref, secret = await self._signing(account_id, members.pop("secret", None))
+        ref, secret = await self._signing(account_id, members.pop("secret", None), draw)
         return {**members, "secret_ref": ref, **_PREVIOUS}, {"secret": secret}
 
-    async def _signing(self, account_id: AccountId, given: Any) -> tuple[str, str]:
+    async def _signing(self, account_id: AccountId, given: Any, draw: Draw) -> tuple[str, str]:
         """A secret to sign with, made when none is given, and the reference to it."""
-        secret = given or new_secret()
+        secret = given or new_secret(draw.secret("webhook"))
         if detail := _no_key(secret):
             raise Invalid("the webhook is not valid", [Fault("/secret", detail)])
         return await asyncio.to_thread(self._vault.put, account_id, secret.encode()), secret
@@ -326,7 +360,7 @@ def _built(command: type[C], **members: Any) -> C:
 
 
 def _key(
-    members: dict[str, Any], before: Mapping[str, Any]
+    members: dict[str, Any], before: Mapping[str, Any], draw: Draw
 ) -> tuple[dict[str, Any], dict[str, str]]:
     if before:
         return members, {}
@@ -337,7 +371,7 @@ def _key(
     unknown = sorted(set(members["scopes"]) - SCOPES)
     if unknown:
         raise Invalid("no such scope", [Fault("/scopes", f"{', '.join(unknown)} is not a scope")])
-    key, stored = new_key(str(members.get("kind")))
+    key, stored = new_key(str(members.get("kind")), draw.secret("key"))
     return {**members, **stored}, {"key": key}
 
 

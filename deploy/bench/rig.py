@@ -72,6 +72,8 @@ async def running_system() -> AsyncIterator[Rig]:
     environment |= {
         "CALLPLANE_DATA_DIR": str(settings.data_dir),
         "CALLPLANE_LOG_LEVEL": "error",
+        "CALLPLANE_API_RATE": "0",
+        "CALLPLANE_API_STRANGER_RATE": "0",
     }
     callplane = str(Path(sys.executable).with_name("callplane"))
     process = subprocess.Popen(

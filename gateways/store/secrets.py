@@ -8,6 +8,7 @@ import os
 from collections import OrderedDict
 
 import orjson
+from cryptography.exceptions import InvalidTag
 
 from domain.digest import Credential
 from gateways.ids import new_id
@@ -16,6 +17,8 @@ from gateways.store.keys import Keyring
 from gateways.store.rotation import opened
 
 KEPT_OPEN = 10_000
+_KEY_ID, _NONCE = 16, 12
+"""Bytes."""
 
 
 class Vault:
@@ -51,6 +54,21 @@ class Vault:
     def erase(self, ref: str) -> None:
         with self._pool.connection() as connection:
             connection.execute("DELETE FROM secrets.sealed WHERE ref = %s", (ref,))
+
+    def seal(self, secret: bytes, about: bytes) -> bytes:
+        """For who keeps it elsewhere: key id, nonce and ciphertext; opened again with the same
+        `about` only."""
+        nonce, key = os.urandom(_NONCE), self._keyring.sealing
+        return key.id.encode() + nonce + key.cipher.encrypt(nonce, secret, about)
+
+    def unseal(self, sealed: bytes, about: bytes) -> bytes | None:
+        """None when no key opens it, or it was sealed about something else."""
+        id, rest = sealed[:_KEY_ID].decode("ascii", "replace"), sealed[_KEY_ID:]
+        key = self._keyring.opening(id)
+        try:
+            return key and key.cipher.decrypt(rest[:_NONCE], rest[_NONCE:], about)
+        except InvalidTag:
+            return None
 
     def put_credential(self, account_id: str, credential: Credential) -> str:
         members = {

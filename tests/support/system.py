@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 import orjson
@@ -50,6 +50,13 @@ def eventually(check: Callable[[], T | None], timeout: float = 10.0, every: floa
         time.sleep(every)
 
 
+class Gateway(NamedTuple):
+    """A process of the public API, and a client of it."""
+
+    process: subprocess.Popen[bytes]
+    client: httpx.Client
+
+
 class System:
     """`callplane up` in a folder of its own."""
 
@@ -61,6 +68,9 @@ class System:
         self.environment = {
             "CALLPLANE_DATA_DIR": str(self.folder / "data"),
             "CALLPLANE_LOG_LEVEL": "warning",
+            # tests ask as fast as they can, and all from one address
+            "CALLPLANE_API_RATE": "0",
+            "CALLPLANE_API_STRANGER_RATE": "0",
             **{f"CALLPLANE_{name}_PORT": port for name, port in ports.items()},
             **{f"CALLPLANE_{name.upper()}": value for name, value in settings.items()},
         }
@@ -122,6 +132,26 @@ class System:
     def servers(self) -> Servers:
         running = self.running
         return Servers(running["nats_url"], running["database_url"])
+
+    @contextmanager
+    def another_api(self, **settings: str) -> Iterator["Gateway"]:
+        """A second process of the public API, on the same servers."""
+        port = str(free_port())
+        changed = {f"CALLPLANE_{name.upper()}": value for name, value in settings.items()}
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [CALLPLANE, "serve", "api"],
+                env={**os.environ, **self.environment, "CALLPLANE_API_PORT": port, **changed},
+                stdout=log,
+                stderr=log,
+            )
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+            try:
+                eventually(lambda: client.get("/readyz").status_code == 200, 30)
+                yield Gateway(process, client)
+            finally:
+                process.kill()
+                process.wait(10)
 
     # Use
 

@@ -45,6 +45,26 @@ def test_every_operation_says_its_name_its_scope_and_its_errors(document: dict[s
         assert {"400", "401", "403"} <= operation["responses"].keys()
 
 
+def test_every_post_takes_a_key_and_every_answer_says_how_often_one_may_ask(
+    document: dict[str, Any],
+) -> None:
+    key = {"$ref": "#/components/parameters/Idempotency-Key"}
+    for method, path, operation in operations(document):
+        responses = operation["responses"]
+        for response in responses.values():
+            assert {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"} <= (
+                response["headers"].keys()
+            )
+        assert "Retry-After" in responses["429"]["headers"]
+        assert "application/problem+json" in responses["429"]["content"]
+        assert (key in operation.get("parameters", [])) == (method == "post"), path
+        if method == "post":
+            assert "Retry-After" in responses["409"]["headers"]
+            done = next(responses[status] for status in responses if status.startswith("2"))
+            assert "Idempotent-Replayed" in done["headers"]
+        assert ("422" in responses) == (method == "post")
+
+
 def test_nothing_secret_is_in_an_answers_schema(document: dict[str, Any]) -> None:
     for name, schema in document["components"]["schemas"].items():
         if name.startswith(("New", "Login")) or name.endswith("Patch"):

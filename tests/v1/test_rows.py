@@ -2,6 +2,7 @@
 
 import random
 from base64 import b64encode
+from copy import copy
 from typing import Any
 
 import httpx
@@ -25,6 +26,12 @@ class Api:
         made.headers = {"authorization": f"Bearer {token}"}
         made.client = system.api
         return made
+
+    def at(self, client: httpx.Client) -> "Api":
+        """The same key at another gateway."""
+        other = copy(self)
+        other.client = client
+        return other
 
     def get(self, path: str, **params: Any) -> httpx.Response:
         return self.client.get(path, params=params, headers=self.headers)

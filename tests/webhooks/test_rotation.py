@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import os
 import time
 from datetime import UTC, datetime
 
@@ -44,7 +45,9 @@ def test_after_a_rotation_both_secrets_verify_a_delivery_also_after_a_restart(
 def test_after_a_day_only_the_new_secret_counts(system: System, endpoint: Sink) -> None:
     document = subscribed(system, endpoint.url(), events=("call.ended",))
     hook, (old,) = Hook(system, document), document["secrets"]
-    new = hook.api.post(f"{hook.path}/rotate-secret", {"secret": new_secret()}).json()["secret"]
+    new = hook.api.post(
+        f"{hook.path}/rotate-secret", {"secret": new_secret(os.urandom(32))}
+    ).json()["secret"]
     with system.database() as connection:
         connection.execute(
             "UPDATE views.subscription SET previous_secret_until = previous_secret_until - %s"
@@ -62,7 +65,7 @@ def test_after_a_day_only_the_new_secret_counts(system: System, endpoint: Sink) 
 def test_a_secret_that_is_replaced_by_hand_counts_no_more(system: System) -> None:
     hook = Hook(system, subscribed(system, "https://hooks.example/"))
     hook.api.post(f"{hook.path}/rotate-secret", {})
-    changed = hook.api.patch(hook.path, {"secret": new_secret()})
+    changed = hook.api.patch(hook.path, {"secret": new_secret(os.urandom(32))})
     assert changed.json()["previous_secret_until"] is None
 
 
@@ -77,7 +80,7 @@ def test_what_cannot_sign_is_refused(system: System) -> None:
 
 
 def test_every_secret_signs_and_the_newest_comes_first() -> None:
-    new, old = new_secret(), new_secret()
+    new, old = new_secret(os.urandom(32)), new_secret(os.urandom(32))
     both = signed_headers([new, old], "whd_1", "test", "{}")
     assert both["webhook-signature"].split(" ")[0] == Webhook(new).sign("whd_1", _at(both), "{}")
     assert "x-sipio-signature-previous" not in signed_headers([new], "whd_1", "test", "{}")

@@ -19,7 +19,7 @@ from gateways.http.v1.context import Caller, Context, etag, version_from
 from gateways.http.v1.operation import operation
 from gateways.http.v1.rows import Asked, Cursor, IfMatch, Limit
 from gateways.http.v1.shapes import models, row_of
-from gateways.ids import PREFIXES, new_id
+from gateways.ids import PREFIXES
 from projections import directory
 
 INHERITED = ("timezone", "country", "language", "voice_gender", "currency")
@@ -93,9 +93,9 @@ async def create_account(context: Context, caller: Caller, data: New) -> Respons
     members = rows.members_of(data)
     parent = await _parent(context, caller, members.get("parent_id") or caller.account_id)
     inherited = {name: parent["body"][name] for name in INHERITED}
-    id = AccountId(new_id(PREFIXES["account"]))
+    id = AccountId(caller.draw.id(PREFIXES["account"]))
     wished = {**inherited, **members, "parent_id": parent["id"]}
-    written = await context.provisioner.create(id, "account", wished, caller.id, id)
+    written = await context.provisioner.create(id, "account", wished, caller.id, id, caller.draw)
     return rows.creation(ACCOUNTS, id, (await _line(context, id))[0], written.revealed)
 
 

@@ -22,6 +22,7 @@ from gateways.http.v1 import (
     calls,
     dnc,
     flows,
+    idempotency,
     keys,
     media,
     members,
@@ -36,6 +37,7 @@ from gateways.http.v1 import (
 )
 from gateways.http.v1.collections import COLLECTIONS, QUEUES
 from gateways.http.v1.context import ACTING_FOR, PUBLIC, Caller, Context, authorise, provide_caller
+from gateways.http.v1.described import described
 from gateways.http.v1.openapi import say_credentials, to_3_0
 from gateways.http.v1.operation import operation
 
@@ -64,6 +66,7 @@ async def whoami(caller: Caller) -> WhoAmI:
 async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     document = to_3_0(request.app.openapi_schema.to_schema())
     say_credentials(document, _options(request.app))
+    document = described(document)
     return Response(orjson.dumps(document), media_type="application/json")
 
 
@@ -93,6 +96,8 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
         route_handlers=[whoami, openapi, *routers],
         guards=[authorise],
         parameters={"acting_for": _ACTING_FOR},
+        before_request=idempotency.begin,
+        middleware=[idempotency.keeping],
         dependencies={
             "context": Provide(provide_context),
             "caller": Provide(provide_caller, sync_to_thread=False),

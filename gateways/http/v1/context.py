@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -17,6 +17,7 @@ from gateways.access import Principal
 from gateways.addresses import Proxies
 from gateways.bus.client import Commander
 from gateways.dnc import Importer
+from gateways.draw import Draw, fresh
 from gateways.media.objects import ObjectStore
 from gateways.problems import Unauthenticated
 from gateways.provisioning import Provisioner
@@ -24,6 +25,7 @@ from gateways.security import Security
 from gateways.sessions import Sessions
 from gateways.store.last_used import LastUsed
 from gateways.store.reader import Reader
+from gateways.store.requests import Requests
 from gateways.store.secrets import Vault
 from projections import directory
 
@@ -51,6 +53,7 @@ class Context:
     last_used: LastUsed
     sessions: Sessions
     proxies: Proxies
+    requests: Requests
 
     def address_of(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str:
         """Where a request comes from."""
@@ -64,6 +67,8 @@ class Caller:
 
     account_id: AccountId
     principal: Principal
+    draw: Draw = field(default_factory=fresh)
+    """Where ids and secrets of what the request makes come from."""
 
     @property
     def id(self) -> str:

@@ -141,13 +141,13 @@ async def list_numbers(
 @post("/", **operation("createDnc", "Put a number on the list", "dnc"), status_code=201)
 async def list_number(context: Context, caller: Caller, data: NewDncNumber) -> Response[DncNumber]:
     e164 = await _number(context, caller, data.e164)
-    members = {**data.model_dump(), "e164": e164}
+    members = {**data.model_dump(), "e164": e164, "command_id": caller.draw.command_id}
     try:
         command = ListNumber(account_id=caller.account_id, by=caller.id, **members)
     except ValidationError as error:
         raise Invalid("the request is not valid", faults_of(error)) from None
     reply = await context.commander.ask(command)
-    await context.reader.caught_up("dnc", reply.position)
+    await context.reader.until_shown("dnc", reply.position)
     row = await context.reader.query(lambda sql: dnc.one(sql, caller.account_id, e164, -1))
     if row is None:
         raise NotFound(f"{e164} is not on the list")
@@ -178,7 +178,7 @@ async def _unlist(context: Context, caller: Caller, e164: str) -> Unlisted:
     number, _ = await _find(context, caller, e164, -1)
     command = UnlistNumber(account_id=caller.account_id, e164=number, by=caller.id)
     reply = await context.commander.ask(command)
-    await context.reader.caught_up("dnc", reply.position)
+    await context.reader.until_shown("dnc", reply.position)
     return Unlisted(e164=number)
 
 
@@ -212,7 +212,9 @@ async def import_file(
     if len(file) > MAX_FILE:
         raise TooLarge(f"the file is larger than {MAX_FILE} bytes")
     country = await _country(context, caller)
-    id, lines = await context.importer.start(caller.account_id, country, file, caller.id)
+    id, lines = await context.importer.start(
+        caller.account_id, country, file, caller.id, caller.draw
+    )
     return Response(
         StartedImport(id=id, lines=lines),
         status_code=202,

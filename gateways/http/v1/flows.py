@@ -122,6 +122,7 @@ async def publish(
         {"is_published": 1},
         caller.id,
         version_from(if_match),
+        caller.draw.command_id,
     )
     row = await _row(context, caller, id)
     warnings = [FlowWarning(**fault._asdict()) for fault in validation.warnings(row["body"])]

@@ -100,7 +100,9 @@ async def list_keys(context: Context, caller: Caller) -> Keys:
 async def generate_key(context: Context, caller: Caller, data: NewKey) -> Response[MadeKey]:
     wanted = _wanted(caller, data)
     caller.may_grant(wanted["scopes"])
-    written = await context.provisioner.create(caller.account_id, "api_key", wanted, caller.id)
+    written = await context.provisioner.create(
+        caller.account_id, "api_key", wanted, caller.id, draw=caller.draw
+    )
     row = await context.reader.query(
         lambda cursor: directory.one(cursor, caller.account_id, "api_key", written.id)
     )

@@ -52,7 +52,9 @@ async def create_member(
 ) -> Response[Created]:
     await rows.find(context, caller, QUEUES, queue_id)
     members = {**rows.members_of(data), "queue_id": queue_id}
-    written = await context.provisioner.create(caller.account_id, KIND, members, caller.id)
+    written = await context.provisioner.create(
+        caller.account_id, KIND, members, caller.id, draw=caller.draw
+    )
     row = await rows.find(context, caller, MEMBERS, written.id)
     found = rows.creation(MEMBERS, written.id, row, {})
     found.headers["Location"] = f"/v1/queues/{queue_id}/members/{written.id}"

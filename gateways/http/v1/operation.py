@@ -55,7 +55,6 @@ _RARE = _problems(
         413: "The body is larger than what is taken",
         415: "That is not audio",
         416: "The object has no such bytes",
-        429: "Asked too often; try again after `Retry-After` seconds",
     }
 )
 

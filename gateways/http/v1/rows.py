@@ -164,7 +164,9 @@ def router(one: Collection, *, lists: bool = True) -> Router:
     ) -> Response[created_model]:
         members = members_of(data)
         caller.may_grant(one.grants(members))
-        written = await context.provisioner.create(caller.account_id, kind, members, caller.id)
+        written = await context.provisioner.create(
+            caller.account_id, kind, members, caller.id, draw=caller.draw
+        )
         row = await find(context, caller, one, written.id)
         return creation(one, written.id, row, written.revealed)
 

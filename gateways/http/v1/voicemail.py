@@ -121,7 +121,7 @@ async def mark(
         is_read=bool(data.is_read),
     )
     reply = await context.commander.ask(command)
-    await context.reader.caught_up("voicemail", reply.position)
+    await context.reader.until_shown("voicemail", reply.position)
     return VoicemailMessage(**_shown(await _find(context, caller, id, message_id)))
 
 
@@ -139,13 +139,13 @@ async def delete_message(
         DeleteMessage(account_id=caller.account_id, voicemail_id=id, message_id=message_id)
     )
     await context.objects.delete(row["media_key"])
-    await context.reader.caught_up("voicemail", reply.position)
+    await context.reader.until_shown("voicemail", reply.position)
     return DeletedMessage(id=message_id)
 
 
 @post(
     "/{id:str}/verify-pin",
-    **operation("verifyPin", "Whether that is the mailbox's PIN", "media", [429]),
+    **operation("verifyPin", "Whether that is the mailbox's PIN", "media"),
     status_code=200,
 )
 async def verify_pin(context: Context, caller: Caller, id: str, data: Pin) -> Verdict:

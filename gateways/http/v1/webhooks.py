@@ -182,7 +182,8 @@ class ReplayAccepted(BaseModel):
     status_code=202,
 )
 async def test_webhook(context: Context, caller: Caller, data: WebhookToTest) -> Accepted:
-    await context.commander.ask(RequestTest(account_id=caller.account_id, webhook_id=data.id))
+    about = {"account_id": caller.account_id, "command_id": caller.draw.command_id}
+    await context.commander.ask(RequestTest(**about, webhook_id=data.id))
     return Accepted(webhook_id=data.id)
 
 
@@ -195,7 +196,9 @@ async def rotate_secret(
     context: Context, caller: Caller, id: str, data: NewSecret | None = None
 ) -> RotatedSecret:
     secret = data.secret if data else None
-    written, until = await context.provisioner.rotate(caller.account_id, id, caller.id, secret)
+    written, until = await context.provisioner.rotate(
+        caller.account_id, id, caller.id, secret, caller.draw
+    )
     return RotatedSecret(
         webhook_id=id, secret=written.revealed["secret"], previous_secret_until=until
     )
