@@ -1,8 +1,10 @@
 """What a file plans: which rows it means, what they become, and in which order."""
 
+from importlib.resources import files
 from typing import Any
 
 import pytest
+import yaml
 
 from domain.directory import Directory
 from domain.errors import Invalid
@@ -10,7 +12,8 @@ from domain.manifest import notes
 from domain.manifest.differences import differences
 from domain.resources import Name
 from events.resources import CallFlow, SipDevice, SipTrunk
-from tests.manifest.files import applied, id_of, planned
+from gateways.manifest import parse
+from tests.manifest.files import applied, export, id_of, planned
 from tests.support.given import ACCOUNT
 
 HANGUP = {"id": "bye", "type": "hangup", "data": {"kind": "hangup"}}
@@ -182,6 +185,24 @@ def test_a_reference_to_a_secret_is_not_the_files() -> None:
     assert "/devices/0/credential_ref" in found
 
 
+def test_the_pin_of_a_conference_is_a_member_like_others() -> None:
+    rooms = {"conferences": [{"name": "Weekly", "pin": "4711"}]}
+    state = applied(rooms)
+    assert planned(state, rooms).actions == {}
+    assert planned(state, {"conferences": [{"name": "Weekly"}]}).actions == {"Weekly": "change"}
+
+
+def test_null_is_no_secret_but_takes_a_pin_away() -> None:
+    file = parse(
+        """
+        account: {id: acc_1}
+        trunks: [{name: T, password: null}]
+        voicemails: [{name: V, pin: null}]
+        """
+    )
+    assert [secrets for secrets in file.secrets.values() if secrets] == [{"pin": None}]
+
+
 def test_a_new_secret_is_a_change() -> None:
     rows = {"voicemails": [{"name": "Box"}]}
     state = applied(rows)
@@ -280,6 +301,19 @@ def test_a_name_that_another_account_has_is_said_once() -> None:
     }
     found = refused(Directory(), sections, taken=[Name("e164", "12025550123")])
     assert found == {"/numbers/0/e164": "is taken"}
+
+
+def test_the_examples_are_applied_one_after_the_other() -> None:
+    folder = files("deploy") / "examples"
+    state = Directory()
+    for name in ("quickstart.yaml", "contact-center.yaml"):
+        document = yaml.safe_load((folder / name).read_text())
+        done = planned(state, document)
+        assert set(done.actions.values()) == {"create"}
+        state = done.after
+        assert planned(state, document).actions == {}
+    again = yaml.safe_load(export(state))
+    assert planned(state, again, prune=True).actions == {}
 
 
 # Pruning
