@@ -16,6 +16,7 @@ from gateways.http.asgi import Endpoint
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.v1 import (
     accounts,
+    agent_events,
     agents,
     audit,
     calls,
@@ -24,6 +25,7 @@ from gateways.http.v1 import (
     keys,
     media,
     members,
+    queue_calls,
     queues,
     replay,
     rows,
@@ -71,6 +73,7 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
 
     routers = [calls.router(), flows.router(), keys.router(), webhooks.router()]
     routers += [security.router(), dnc.router(), agents.router(), queues.router()]
+    routers += [agent_events.router(), queue_calls.router()]
     routers += [media.router(), voicemail.router()]
     routers += [replay.router(), accounts.router(), members.router(), audit.router()]
     routers += [rows.router(QUEUES, lists=False), *(rows.router(one) for one in COLLECTIONS)]

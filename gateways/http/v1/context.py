@@ -13,6 +13,7 @@ from events.base import AccountId
 from gateways.access import PREFIX_LENGTH, Principal, match_key
 from gateways.bus.client import Commander
 from gateways.dnc import Importer
+from gateways.http.v1.queries import check_names
 from gateways.media.objects import ObjectStore
 from gateways.problems import Unauthenticated
 from gateways.provisioning import Provisioner
@@ -67,6 +68,7 @@ async def authorise(
     principal = await _principal(connection, context.reader)
     if scope := handler.opt.get(SCOPE):
         principal.require(scope)
+    check_names(connection, handler)
     connection.state.caller = await _caller(connection, context.reader, principal)
 
 
