@@ -70,9 +70,9 @@ Limit = Annotated[
     int | None,
     QueryParameter(name="limit", ge=1, le=10_000, description="1000, or all of a csv and ndjson"),
 ]
-Number = Annotated[
-    str | None, QueryParameter(max_length=255, description="As the row has it: without a plus")
-]
+_NUMBER = "As the rows have it: without a plus"
+From = Annotated[str | None, QueryParameter(name="from", max_length=255, description=_NUMBER)]
+To = Annotated[str | None, QueryParameter(name="to", max_length=255, description=_NUMBER)]
 
 
 @get("/", **operation("listCalls", "List calls, by default the newest first", "cdr"))
@@ -85,8 +85,8 @@ async def list_calls(
     format: Format = "json",
     direction: Direction | None = None,
     disposition: Disposition | None = None,
-    from_num: Annotated[Number, QueryParameter(name="from")] = None,
-    to_num: Annotated[Number, QueryParameter(name="to")] = None,
+    from_num: From = None,
+    to_num: To = None,
     did_id: Text = None,
     trunk_id: Text = None,
     flow_id: Text = None,
