@@ -88,7 +88,7 @@ def page(
             return Page(rows[:limit], of.key(rows[limit - 1]))
         if not _looked_at(of, wanted, led):
             return Page(rows, None)
-        statement, values = _candidates(of, wanted, led, after)
+        statement, values = _candidates(of, wanted, led, after, ", ".join((of.time, *of.id)))
         last = cursor.execute(f"{statement} OFFSET {look - 1} LIMIT 1".encode(), values).fetchone()
         return Page(rows, of.key(last) if last else None)
 
@@ -124,7 +124,7 @@ def _led(
         return able[0] if able else None
     counts = {}
     for name in able:
-        candidates, values = _candidates(of, wanted, name, after)
+        candidates, values = _candidates(of, wanted, name, after, of.time)
         row = cursor.execute(
             f"SELECT count(*) AS rows FROM ({candidates} LIMIT {look}) AS led".encode(), values
         ).fetchone()
@@ -147,9 +147,10 @@ def _select(
 
 
 def _candidates(
-    of: Listed, wanted: Wanted, led: str | None, after: Key | None
+    of: Listed, wanted: Wanted, led: str | None, after: Key | None, columns: str = "*"
 ) -> tuple[str, dict[str, Any]]:
-    """The rows among which a page's are, in order: a range of one index.
+    """The rows among which a page's are, in order: a range of one index. It has all of a row's
+    place, so that the table is not read for that.
 
     The range is that of (column, time, id) even though the column is one value: an index without
     the column cannot stand in for it then, and read the whole account for a value that it lacks.
@@ -157,17 +158,16 @@ def _candidates(
     low, high, values = _range(of, wanted, after)
     conditions = ["account_id = %(account_id)s"]
     if led is None:
-        conditions += [f"({columns}) {sign} ({places})" for sign, columns, places in (low, high)]
+        conditions += [f"({names}) {sign} ({places})" for sign, names, places in (low, high)]
     else:
         column = of.led[led]
         values["led"] = wanted.filters[led]
         conditions.append(f"{column} IS NOT NULL")
         conditions += [
-            f"({column}, {columns}) {sign} (%(led)s, {places})"
-            for sign, columns, places in (low, high)
+            f"({column}, {names}) {sign} (%(led)s, {places})" for sign, names, places in (low, high)
         ]
     statement = (
-        f"SELECT * FROM views.{of.table} WHERE {' AND '.join(conditions)}"
+        f"SELECT {columns} FROM views.{of.table} WHERE {' AND '.join(conditions)}"
         f" ORDER BY {_order(of, wanted, led)}"
     )
     return statement, {**wanted.filters, **values, "account_id": wanted.account_id}

@@ -6,7 +6,7 @@ import orjson
 import typer
 import uvloop
 
-from deploy.bench import acd, bus, http, scale, shift, store
+from deploy.bench import acd, bus, http, lists, scale, shift, store
 from deploy.bench.report import Report
 from deploy.cli import Json, table
 
@@ -18,6 +18,7 @@ BENCHES: dict[str, Callable[[int, float], Awaitable[Report]]] = {
     "append": store.append,
     "acd": acd.acd,
     "scale": scale.scale,
+    "lists": lists.lists,
 }
 
 
