@@ -2,7 +2,20 @@
 
 import typer
 
-from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, replay, run, traffic, tts
+from deploy.cli import (
+    apply,
+    bench,
+    calls,
+    capacity,
+    doctor,
+    flows,
+    keys,
+    rebuild,
+    replay,
+    run,
+    traffic,
+    tts,
+)
 
 app = typer.Typer(
     name="callplane",
@@ -17,6 +30,7 @@ app.command()(run.project)
 app.command()(run.relay)
 app.command()(run.send)
 app.command()(run.migrate)
+app.command()(rebuild.rebuild)
 app.command()(apply.apply)
 app.command()(calls.trace)
 app.command()(replay.replay)
