@@ -1,5 +1,6 @@
 """Every projection, in no particular order: each has its own position."""
 
+from projections.agent_events import AgentEvents
 from projections.agents import Agents
 from projections.audit import Audit
 from projections.bans import Bans
@@ -26,6 +27,7 @@ CATALOGUE: tuple[type[Projection], ...] = (
     Channels,
     Roster,
     Agents,
+    AgentEvents,
     Queues,
     Callbacks,
     Bans,

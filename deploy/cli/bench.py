@@ -6,7 +6,7 @@ import orjson
 import typer
 import uvloop
 
-from deploy.bench import acd, bus, http, scale, shift, store, views, webhooks
+from deploy.bench import acd, bus, http, lists, scale, shift, store, views, webhooks
 from deploy.bench.report import Report
 from deploy.cli import Json, table
 
@@ -21,6 +21,7 @@ BENCHES: dict[str, Callable[[int, float], Awaitable[Report]]] = {
     "acd": acd.acd,
     "scale": scale.scale,
     "webhooks": webhooks.webhooks,
+    "lists": lists.lists,
 }
 
 

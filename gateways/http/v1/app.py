@@ -17,6 +17,7 @@ from gateways.http.asgi import Endpoint
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.v1 import (
     accounts,
+    agent_events,
     agents,
     audit,
     calls,
@@ -26,6 +27,7 @@ from gateways.http.v1 import (
     keys,
     media,
     members,
+    queue_calls,
     queues,
     rate_plans,
     replay,
@@ -88,6 +90,7 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
 
     routers = [calls.router(), flows.router(), keys.router(), webhooks.router()]
     routers += [security.router(), dnc.router(), agents.router(), queues.router()]
+    routers += [agent_events.router(), queue_calls.router()]
     routers += [media.router(), voicemail.router(), rate_plans.router(), sessions.router()]
     routers += [replay.router(), accounts.router(), members.router(), audit.router()]
     routers += [rows.router(QUEUES, lists=False), *(rows.router(one) for one in COLLECTIONS)]

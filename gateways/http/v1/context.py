@@ -18,6 +18,7 @@ from gateways.addresses import Proxies
 from gateways.bus.client import Commander
 from gateways.dnc import Importer
 from gateways.draw import Draw, fresh
+from gateways.http.v1.queries import check_names
 from gateways.media.objects import ObjectStore
 from gateways.problems import Unauthenticated
 from gateways.provisioning import Provisioner
@@ -92,6 +93,7 @@ async def authorise(
     principal = await _principal(connection, context)
     if scope := handler.opt.get(SCOPE):
         principal.require(scope)
+    check_names(connection, handler)
     connection.state.caller = await _caller(connection, context.reader, principal)
 
 
