@@ -5,7 +5,7 @@ none; a brand that it has none of is the nearest one above it, whenever that is 
 account to its parent (status, channels, plan, being a reseller) is the parent's to say.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from litestar import Response, Router, delete, get, patch, post
 from psycopg.rows import DictRow
@@ -18,7 +18,7 @@ from gateways.http.v1.collections import ACCOUNTS
 from gateways.http.v1.context import Caller, Context, etag, version_from
 from gateways.http.v1.operation import operation
 from gateways.http.v1.rows import Asked, Cursor, IfMatch, Limit
-from gateways.http.v1.shapes import models, row_of
+from gateways.http.v1.shapes import Deleted, models, row_of
 from gateways.ids import PREFIXES, new_id
 from projections import directory
 
@@ -42,16 +42,26 @@ class Brand(BaseModel):
     account_id: str | None = Field(description="Whose it is; null when nobody has one")
 
 
+class Closed(Deleted):
+    status: Literal["closed"]
+
+
 Row, Page, Created, New, Patch = models(ACCOUNTS)
 BrandedAccount = create_model("BrandedAccount", __base__=Row, __config__=None, brand=(Brand, ...))
 
 
-@get("/account", **operation("getOwnAccount", "Read the account that the request is about"))
+@get(
+    "/account",
+    **operation("getOwnAccount", "Read the account that the request is about", headers=rows.SHOWN),
+)
 async def get_own(context: Context, caller: Caller) -> Response[BrandedAccount]:
     return _shown(await _line(context, caller.account_id))
 
 
-@patch("/account", **operation("updateOwnAccount", "Change the account itself", SCOPE))
+@patch(
+    "/account",
+    **operation("updateOwnAccount", "Change the account itself", SCOPE, headers=rows.SHOWN),
+)
 async def change_own(
     context: Context, caller: Caller, data: Patch, if_match: IfMatch = None
 ) -> Response[BrandedAccount]:
@@ -82,7 +92,12 @@ async def list_accounts(
     return Response(rows.page_of([row_of(ACCOUNTS, row) for row in found], more))
 
 
-@post("/accounts", **operation("createAccount", "Create an account below a reseller's", SCOPE))
+@post(
+    "/accounts",
+    **operation(
+        "createAccount", "Create an account below a reseller's", SCOPE, headers=rows.CREATED
+    ),
+)
 async def create_account(context: Context, caller: Caller, data: New) -> Response[Created]:
     members = rows.members_of(data)
     parent = await _parent(context, caller, members.get("parent_id") or caller.account_id)
@@ -93,12 +108,18 @@ async def create_account(context: Context, caller: Caller, data: New) -> Respons
     return rows.creation(ACCOUNTS, id, (await _line(context, id))[0], written.revealed)
 
 
-@get("/accounts/{id:str}", **operation("getAccount", "Read an account below this one", SCOPE))
+@get(
+    "/accounts/{id:str}",
+    **operation("getAccount", "Read an account below this one", SCOPE, headers=rows.SHOWN),
+)
 async def get_account(context: Context, caller: Caller, id: str) -> Response[BrandedAccount]:
     return _shown(await _below(context, caller, id))
 
 
-@patch("/accounts/{id:str}", **operation("updateAccount", "Change an account below", SCOPE))
+@patch(
+    "/accounts/{id:str}",
+    **operation("updateAccount", "Change an account below", SCOPE, headers=rows.SHOWN),
+)
 async def change_account(
     context: Context, caller: Caller, id: str, data: Patch, if_match: IfMatch = None
 ) -> Response[BrandedAccount]:
@@ -113,7 +134,7 @@ async def change_account(
 )
 async def close_account(
     context: Context, caller: Caller, id: str, if_match: IfMatch = None
-) -> dict[str, Any]:
+) -> Closed:
     await _below(context, caller, id)
     below = await context.reader.query(
         lambda sql: [directory.line(sql, child)[0] for child in directory.tree(sql, AccountId(id))]
@@ -121,7 +142,7 @@ async def close_account(
     if open_ones := [row["id"] for row in below if row["body"]["status"] != "closed"]:
         raise Conflict(f"below it are {', '.join(open_ones[:20])}; close those first")
     await _change(context, caller, AccountId(id), {"status": "closed"}, if_match)
-    return {"ok": 1, "id": id, "status": "closed"}
+    return Closed(ok=1, id=id, status="closed")
 
 
 async def _line(context: Context, id: str) -> list[DictRow]:

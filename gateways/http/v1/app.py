@@ -32,8 +32,10 @@ from gateways.http.v1 import (
 )
 from gateways.http.v1.collections import COLLECTIONS, QUEUES
 from gateways.http.v1.context import ACTING_FOR, PUBLIC, Caller, Context, authorise, provide_caller
-from gateways.http.v1.openapi import to_3_0
+from gateways.http.v1.document import document, tags
+from gateways.http.v1.inputs import StrictBodies, no_nulls
 from gateways.http.v1.operation import operation
+from gateways.http.v1.options import options
 
 _ACTING_FOR = HeaderParameter(
     name=ACTING_FOR,
@@ -58,8 +60,7 @@ async def whoami(caller: Caller) -> WhoAmI:
 
 @get("/openapi.json", opt={PUBLIC: True}, include_in_schema=False)
 async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
-    document = to_3_0(request.app.openapi_schema.to_schema())
-    return Response(orjson.dumps(document), media_type="application/json")
+    return Response(orjson.dumps(document(request.app)), media_type="application/json")
 
 
 def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body: int) -> Litestar:
@@ -76,7 +77,8 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
     v1 = Router(
         "/v1",
         route_handlers=[whoami, openapi, *routers],
-        guards=[authorise],
+        guards=[authorise, no_nulls],
+        middleware=[options],
         parameters={"acting_for": _ACTING_FOR},
         dependencies={
             "context": Provide(provide_context),
@@ -87,10 +89,12 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
     app = Litestar(
         [v1, *(other.handler() for other in others)],
         exception_handlers=PROBLEM_HANDLERS,
+        plugins=[StrictBodies()],
         openapi_config=OpenAPIConfig(
             title="Callplane API",
             version="1",
             description="Control plane for telephony. Account and scopes come from the credential.",
+            tags=tags(),
             servers=[Server(url=server_url)],
             components=Components(
                 security_schemes={

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from litestar import Response, Router, get
@@ -12,7 +12,7 @@ from litestar.response import Stream
 from psycopg.rows import DictRow
 from pydantic import BaseModel, Field
 
-from domain.errors import Fault, Invalid, NotFound
+from domain.errors import NotFound
 from events.base import CallId
 from gateways.http.asgi import NDJSON
 from gateways.http.traces import trace_answer
@@ -72,10 +72,36 @@ Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_LIMIT, default=
 Number = Annotated[int | None, QueryParameter(ge=0)]
 
 
+class Step(BaseModel):
+    """What happened, or was decided, in a call."""
+
+    seq: int
+    ts: int = Field(description="Epoch milliseconds")
+    dtMs: int = Field(description="Milliseconds since the step before")  # noqa: N815
+    source: str = Field(examples=["sip"])
+    kind: str = Field(examples=["decision"])
+    title: str
+    detail: dict[str, Any]
+    outcome: str = Field(examples=["ok"])
+    error: str | None = None
+    event_id: int = Field(description="Position among all facts")
+    event: str = Field(examples=["call.routed.v1"])
+
+
+class CallTrace(BaseModel):
+    ok: int
+    callId: str = Field(examples=["a84b4c76e66710@pc33.example.com"])  # noqa: N815
+    count: int
+    steps: list[Step]
+
+
 @get(
     "/",
     **operation(
-        "listCalls", "List calls, newest first; format csv and ndjson stream all that match", "cdr"
+        "listCalls",
+        "List calls, newest first; format csv and ndjson stream all that match",
+        "cdr",
+        also=("text/csv", NDJSON),
     ),
 )
 async def list_calls(
@@ -90,7 +116,7 @@ async def list_calls(
     since: Number = None,
     until: Number = None,
     answered: Annotated[int | None, QueryParameter(ge=0, le=1)] = None,
-    format: str = "json",
+    format: Literal["json", "csv", "ndjson"] = "json",
 ) -> Response[CallPage]:
     given = {
         "direction": direction,
@@ -107,8 +133,6 @@ async def list_calls(
         return _csv(context, caller, filters)
     if format == "ndjson":
         return _ndjson(context, caller, filters)
-    if format != "json":
-        raise Invalid("no such format", [Fault("/format", "is not json, csv or ndjson")])
     after = paging.decode(cursor, int, str)
     rows = await _page(context, caller, filters, after, limit + 1)
     page: dict[str, Any] = {"ok": 1, "count": min(limit, len(rows)), "rows": rows[:limit]}
@@ -129,12 +153,18 @@ async def get_call(context: Context, caller: Caller, call_id: str) -> Response[C
 @get(
     "/{call_id:str}/trace",
     **operation(
-        "getCallTrace", "Every step of a call: format json, ndjson, mermaid or text", "cdr"
+        "getCallTrace",
+        "Every step of a call: format json, ndjson, mermaid or text",
+        "cdr",
+        also=(NDJSON, "text/plain"),
     ),
 )
 async def get_trace(
-    context: Context, caller: Caller, call_id: str, format: str = "json"
-) -> Response[dict[str, Any]]:
+    context: Context,
+    caller: Caller,
+    call_id: str,
+    format: Literal["json", "ndjson", "mermaid", "text"] = "json",
+) -> Response[CallTrace]:
     answer = await trace_answer(context.reader, CallId(call_id), caller.account_id, format)
     return Response(answer.body, media_type=answer.media_type)
 
