@@ -10,7 +10,7 @@ AUDIO = ("audio/wav", "audio/mpeg", "audio/ogg", "audio/flac", "audio/mp4", "aud
 
 @schemathesis.check
 def valid_data_is_refused_by_name(ctx: Any, response: Any, case: Any) -> None:
-    """Of the right shape, and breaks a rule that no schema can say: the answer says which member."""
+    """Of the right shape, and breaks a rule that no schema can say: the answer names the member."""
     if response.status_code != 400 or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
     if not response.json().get("errors"):

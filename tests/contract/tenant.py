@@ -13,7 +13,9 @@ from tests.support.system import System, acme, new_call_id
 
 class Tenant(NamedTuple):
     key: str
+    """The parent's."""
     account_id: str
+    own_key: str
 
 
 def tenant(system: System) -> Tenant:
@@ -24,7 +26,7 @@ def tenant(system: System) -> Tenant:
     key = system.key(parent)
     account_id = _child(system, key, is_reseller=1)
     _furnish(system, account_id)
-    return Tenant(key, account_id)
+    return Tenant(key, account_id, system.key(account_id))
 
 
 def _child(system: System, key: str, **members: int) -> str:

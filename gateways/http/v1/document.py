@@ -11,15 +11,15 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Tag
 
+from events.resources import KINDS
 from gateways import problems
 from gateways.http.v1 import schemas
-from gateways.http.v1.collections import ACCOUNTS, COLLECTIONS, MEMBERS, QUEUES
+from gateways.http.v1.collections import COLLECTIONS, MEMBERS, QUEUES
 from gateways.http.v1.context import SCOPE
 from gateways.http.v1.examples import Examples
 from gateways.http.v1.objects import BINARY
 from gateways.http.v1.openapi import to_3_0
 from gateways.http.v1.operation import ALSO, MORE
-from events.resources import KINDS
 
 Node = dict[str, Any]
 METHODS = ("get", "post", "put", "patch", "delete")

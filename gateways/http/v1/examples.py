@@ -1,5 +1,5 @@
-"""Examples in the API document, made from the schemas: a member's own example, else what such a name
-usually holds (`SAMPLES`), else its default or first choice."""
+"""Examples in the API document, made from the schemas: a member's own example, else what such a
+name usually holds (`SAMPLES`), else its default or first choice."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -25,7 +25,8 @@ class StrictBodies(PydanticInitPlugin):
 
     @classmethod
     def decoders(
-        cls, validate_strict: bool = True
+        cls,
+        validate_strict: bool = True,  # noqa: ARG003 - it is
     ) -> list[tuple[Callable[[Any], bool], Callable[[Any, Any], Any]]]:
         return [(_is_model, _decoded)]
 
@@ -35,7 +36,7 @@ def _is_model(wanted: Any) -> TypeIs[type[BaseModel]]:
 
 
 def _decoded(model: type[BaseModel], value: Any) -> BaseModel:
-    """By way of JSON, where a list is a tuple and a text an enum's member, strictly all the same."""
+    """By way of JSON, where a list may be a tuple and a text a date, strictly all the same."""
     try:
         return model.model_validate_json(to_json(value), strict=True)
     except ValidationError as error:

@@ -10,8 +10,10 @@ import orjson
 
 VERSION = "3.0.3"
 _NULL = {"type": "null"}
-_DROPPED = ("contentMediaType", "contentEncoding", "$schema", "$comment")
-_DROPPED += ("prefixItems", "propertyNames")
+_DROPPED = (
+    *("contentMediaType", "contentEncoding", "$schema", "$comment"),
+    *("prefixItems", "propertyNames"),
+)
 
 
 def to_3_0(document: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,11 @@ RowId = Annotated[str, Field(min_length=1, max_length=64, pattern="^[!-~]*$")]
 """An id in a body: opaque, but no text that could not be one."""
 
 
+class BadMember(BaseModel):
+    pointer: str = Field(description="JSON pointer (RFC 6901)", examples=["/e164"])
+    detail: str = Field(examples=["not a telephone number"])
+
+
 class Problem(BaseModel):
     """RFC 9457 problem details."""
 
@@ -25,9 +30,7 @@ class Problem(BaseModel):
     status: int = Field(examples=[400])
     detail: str = Field(examples=["the did is not valid"])
     instance: str = Field(examples=["/v1/numbers"])
-    errors: list[dict[str, str]] | None = Field(
-        default=None, examples=[[{"pointer": "/e164", "detail": "not a telephone number"}]]
-    )
+    errors: list[BadMember] | None = None
 
 
 def _problems(texts: Mapping[int, str]) -> dict[int, ResponseSpec]:

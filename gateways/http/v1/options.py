@@ -1,5 +1,5 @@
-"""OPTIONS, answered for all methods of a path. Litestar's own answer names those of the handler that
-was registered first."""
+"""OPTIONS, answered for all methods of a path. Litestar's own answer names those of the handler
+that was registered first."""
 
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Receive, Scope, Send
 

@@ -1,5 +1,5 @@
-"""The models of /v1 as components of the API document, as pydantic itself describes them: with every
-rule of a member, and with unions and their discriminators."""
+"""The models of /v1 as components of the API document, as pydantic itself describes them: with
+every rule of a member, and with unions and their discriminators."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,6 @@
 """The models of a collection in the API document, made from the stored body and its rules."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
 from psycopg.rows import DictRow
@@ -21,6 +20,7 @@ _META: dict[str, Any] = {
     "updated_at": (int, Field(description="Epoch seconds")),
     "version": (int, Field(description="Optimistic lock; the number in the ETag")),
 }
+_NAMED: dict[str, Any] = {}
 Secret = Annotated[str, Field(max_length=2000)]
 
 
@@ -112,7 +112,7 @@ def _choice(one: Collection, name: str) -> Any:
     None for any other member."""
     annotation = rules.RULES[one.kind].model_fields[name].annotation
     options = (annotation, *get_args(annotation))
-    words = next((option for option in options if get_origin(option) is Literal), None)
+    words: Any = next((option for option in options if get_origin(option) is Literal), None)
     if words is None or get_origin(annotation) is tuple:
         return None
     member = "".join(part.capitalize() for part in name.split("_"))
@@ -120,9 +120,9 @@ def _choice(one: Collection, name: str) -> Any:
     return _named(title, words) if words is annotation else _named(title, words) | None
 
 
-@lru_cache
 def _named(title: str, words: Any) -> Any:
-    return TypeAliasType(title, words)  # type: ignore[misc]
+    """One and the same wherever it is asked for: two of a name would be two schemas."""
+    return _NAMED.setdefault(title, TypeAliasType(title, words))
 
 
 def _description(one: Collection, name: str) -> str | None:

@@ -57,28 +57,28 @@ class FlowNode(BaseModel):
     data: Annotated[Union[tuple(NODES.values())], Field(discriminator="kind")]  # noqa: UP007
 
 
-WeeklyRule = create_model(
-    "WeeklyRule",
-    __base__=ScheduleRule,
-    __doc__="A day of each week.",
-    kind=(Literal["weekly"], ...),
-    dow=(int, Field(ge=0, le=6, description="0: Sunday")),
-)
-DateRule = create_model(
-    "DateRule",
-    __base__=ScheduleRule,
-    __doc__="One day: a holiday.",
-    kind=(Literal["date"], ...),
-    start_date=(Date, ...),
-)
-DateRangeRule = create_model(
-    "DateRangeRule",
-    __base__=ScheduleRule,
-    __doc__="From a day to another.",
-    kind=(Literal["date_range"], ...),
-    start_date=(Date, ...),
-    end_date=(Date, Field(description="Not before `start_date`")),
-)
+class WeeklyRule(ScheduleRule):
+    """A day of each week."""
+
+    kind: Literal["weekly"]
+    dow: int = Field(ge=0, le=6, description="0: Sunday")
+
+
+class DateRule(ScheduleRule):
+    """One day: a holiday."""
+
+    kind: Literal["date"]
+    start_date: Date
+
+
+class DateRangeRule(ScheduleRule):
+    """From a day to another."""
+
+    kind: Literal["date_range"]
+    start_date: Date
+    end_date: Date = Field(description="Not before `start_date`")
+
+
 Rule = Annotated[WeeklyRule | DateRule | DateRangeRule, Field(discriminator="kind")]
 
 UNIONS: dict[tuple[str, str], Any] = {
