@@ -177,7 +177,9 @@ async def list_agents(
 
 @post(
     "/state",
-    **operation("controlAgent", "Log an agent in or out, pause, join or leave queues", "agents"),
+    **operation(
+        "controlAgent", "Log an agent in or out, pause, join or leave queues", "agents", [404]
+    ),
     status_code=200,
 )
 async def control_agent(context: Context, caller: Caller, data: AgentWish) -> Response[AgentState]:

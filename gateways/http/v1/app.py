@@ -8,9 +8,8 @@ from litestar import Litestar, Request, Response, Router, get
 from litestar.config.response_cache import ResponseCacheConfig
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme, Server, Tag
+from litestar.openapi.spec import Components, SecurityScheme, Server
 from litestar.params import HeaderParameter
-from litestar.routes import HTTPRoute
 from pydantic import BaseModel, Field
 
 from gateways.http.asgi import Endpoint
@@ -39,9 +38,10 @@ from gateways.http.v1 import (
 )
 from gateways.http.v1.collections import COLLECTIONS, QUEUES
 from gateways.http.v1.context import ACTING_FOR, PUBLIC, Caller, Context, authorise, provide_caller
-from gateways.http.v1.described import described
-from gateways.http.v1.openapi import say_credentials, to_3_0
+from gateways.http.v1.document import document, tags
+from gateways.http.v1.inputs import StrictBodies, no_nulls
 from gateways.http.v1.operation import operation
+from gateways.http.v1.options import options
 
 _ACTING_FOR = HeaderParameter(
     name=ACTING_FOR,
@@ -66,20 +66,7 @@ async def whoami(caller: Caller) -> WhoAmI:
 
 @get("/openapi.json", opt={PUBLIC: True}, include_in_schema=False)
 async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
-    document = to_3_0(request.app.openapi_schema.to_schema())
-    say_credentials(document, _options(request.app))
-    document = described(document)
-    return Response(orjson.dumps(document), media_type="application/json")
-
-
-def _options(app: Litestar) -> dict[str, dict[str, Any]]:
-    """Operation id → options of its handler."""
-    return {
-        str(handler.operation_id): dict(handler.opt)
-        for route in app.routes
-        if isinstance(route, HTTPRoute)
-        for handler in route.route_handlers
-    }
+    return Response(orjson.dumps(document(request.app)), media_type="application/json")
 
 
 def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body: int) -> Litestar:
@@ -97,10 +84,10 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
     v1 = Router(
         "/v1",
         route_handlers=[whoami, openapi, *routers],
-        guards=[authorise],
+        guards=[authorise, no_nulls],
         parameters={"acting_for": _ACTING_FOR},
         before_request=idempotency.begin,
-        middleware=[idempotency.keeping],
+        middleware=[options, idempotency.keeping],
         dependencies={
             "context": Provide(provide_context),
             "caller": Provide(provide_caller, sync_to_thread=False),
@@ -110,10 +97,12 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
     app = Litestar(
         [v1, *(other.handler() for other in others)],
         exception_handlers=PROBLEM_HANDLERS,
+        plugins=[StrictBodies()],
         openapi_config=OpenAPIConfig(
             title="Callplane API",
             version="1",
             description="Control plane for telephony. Account and scopes come from the credential.",
+            tags=tags(),
             servers=[Server(url=server_url)],
             components=Components(
                 security_schemes={
@@ -124,7 +113,6 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
                 }
             ),
             security=[{"apiKey": []}, {"bearer": []}],
-            tags=[Tag(name="Webhook", description=webhooks.ABOUT.strip())],
             path=None,
             render_plugins=[],
         ),

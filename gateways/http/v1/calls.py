@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from domain.errors import NotFound
 from events.base import CallId
 from events.call import Direction, Disposition
+from gateways.http.asgi import NDJSON
 from gateways.http.traces import trace_answer
 from gateways.http.v1.context import Caller, Context
 from gateways.http.v1.listing import (
@@ -75,7 +76,38 @@ From = Annotated[str | None, QueryParameter(name="from", max_length=255, descrip
 To = Annotated[str | None, QueryParameter(name="to", max_length=255, description=_NUMBER)]
 
 
-@get("/", **operation("listCalls", "List calls, by default the newest first", "cdr"))
+class Step(BaseModel):
+    """What happened, or was decided, in a call."""
+
+    seq: int
+    ts: int = Field(description="Epoch milliseconds")
+    dtMs: int = Field(description="Milliseconds since the step before")  # noqa: N815
+    source: str = Field(examples=["sip"])
+    kind: str = Field(examples=["decision"])
+    title: str
+    detail: dict[str, Any]
+    outcome: str = Field(examples=["ok"])
+    error: str | None = None
+    event_id: int = Field(description="Position among all facts")
+    event: str = Field(examples=["call.routed.v1"])
+
+
+class CallTrace(BaseModel):
+    ok: int
+    callId: str = Field(examples=["a84b4c76e66710@pc33.example.com"])  # noqa: N815
+    count: int
+    steps: list[Step]
+
+
+@get(
+    "/",
+    **operation(
+        "listCalls",
+        "List calls, by default the newest first",
+        "cdr",
+        also=("text/csv", NDJSON),
+    ),
+)
 async def list_calls(
     context: Context,
     caller: Caller,
@@ -131,12 +163,18 @@ async def get_call(context: Context, caller: Caller, call_id: str) -> Response[C
 @get(
     "/{call_id:str}/trace",
     **operation(
-        "getCallTrace", "Every step of a call: format json, ndjson, mermaid or text", "cdr"
+        "getCallTrace",
+        "Every step of a call: format json, ndjson, mermaid or text",
+        "cdr",
+        also=(NDJSON, "text/plain"),
     ),
 )
 async def get_trace(
-    context: Context, caller: Caller, call_id: str, format: str = "json"
-) -> Response[dict[str, Any]]:
+    context: Context,
+    caller: Caller,
+    call_id: str,
+    format: Literal["json", "ndjson", "mermaid", "text"] = "json",
+) -> Response[CallTrace]:
     answer = await trace_answer(context.reader, CallId(call_id), caller.account_id, format)
     return Response(answer.body, media_type=answer.media_type)
 

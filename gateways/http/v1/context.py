@@ -9,7 +9,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from domain import rules
-from domain.errors import Forbidden, Invalid, NotFound
+from domain.errors import Fault, Forbidden, Invalid, NotFound
 from domain.routing import Platform
 from events.base import AccountId
 from gateways import keyring, sessions
@@ -146,8 +146,9 @@ def version_from(if_match: str | None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
     text = if_match.strip().removeprefix("W/").strip('"')
-    if not text.isdigit():
-        raise Invalid("If-Match does not hold an ETag of ours")
+    if not (text.isascii() and text.isdigit()):
+        fault = Fault("/If-Match", "is not an ETag of a row")
+        raise Invalid("the request is not valid", [fault])
     return int(text)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, Router, delete, get, post
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat
 from litestar.params import QueryParameter
 from psycopg.rows import DictRow
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +22,7 @@ from gateways.http.v1.operation import operation
 from gateways.problems import TooLarge, UnsupportedMediaType
 from projections import directory, dnc
 
+FILE = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, min_length=1)
 CSV_TYPES = ("text/csv", "application/csv", "text/plain")
 STALLED = 60_000
 """Milliseconds without progress after which an import counts as stalled."""
@@ -107,7 +109,7 @@ class CsvUpload(Operation):
     """The API document says that the body is a file."""
 
     def __post_init__(self) -> None:
-        csv = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        csv = OpenAPIMediaType(schema=FILE)
         self.request_body = RequestBody(content={"text/csv": csv}, required=True)
 
 
@@ -184,7 +186,7 @@ async def _unlist(context: Context, caller: Caller, e164: str) -> Unlisted:
 
 @delete(
     "/",
-    **operation("deleteDncNumber", "Take the number e164 from the list", "dnc"),
+    **operation("deleteDncNumber", "Take the number e164 from the list", "dnc", [404]),
     status_code=200,
 )
 async def unlist_named(
@@ -197,7 +199,13 @@ async def unlist_named(
 
 @post(
     "/import",
-    **operation("importDnc", "Read a CSV file into the list, in the background", "dnc"),
+    **operation(
+        "importDnc",
+        "Read a CSV file into the list, in the background",
+        "dnc",
+        [415],
+        headers=["Location"],
+    ),
     operation_class=CsvUpload,
     request_max_body_size=MAX_FILE,
     status_code=202,

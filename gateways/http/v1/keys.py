@@ -114,7 +114,7 @@ async def generate_key(context: Context, caller: Caller, data: NewKey) -> Respon
 
 @delete(
     "/revoke",
-    **operation("revokeKey", "Revoke a key, at once on every gateway"),
+    **operation("revokeKey", "Revoke a key, at once on every gateway", more=[404]),
     status_code=200,
 )
 async def revoke_key(context: Context, caller: Caller, data: KeyToRevoke) -> Revoked:

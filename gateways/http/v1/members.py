@@ -8,8 +8,8 @@ from gateways.http.v1 import rows
 from gateways.http.v1.collections import MEMBERS, QUEUES
 from gateways.http.v1.context import Caller, Context, version_from
 from gateways.http.v1.operation import operation
-from gateways.http.v1.rows import Asked, Cursor, Deleted, IfMatch, Limit
-from gateways.http.v1.shapes import models, row_of
+from gateways.http.v1.rows import Asked, Cursor, IfMatch, Limit
+from gateways.http.v1.shapes import Deleted, models, row_of
 
 KIND, SCOPE = MEMBERS.kind, MEMBERS.scope
 Row, Page, Created, New, Patch = models(MEMBERS)
@@ -46,7 +46,9 @@ async def list_members(
     return Response(rows.page_of([row_of(MEMBERS, row) for row in found], more))
 
 
-@post("/", **operation("createQueueMember", "Put an agent into a queue", SCOPE))
+@post(
+    "/", **operation("createQueueMember", "Put an agent into a queue", SCOPE, headers=rows.CREATED)
+)
 async def create_member(
     context: Context, caller: Caller, queue_id: str, data: New
 ) -> Response[Created]:
@@ -61,12 +63,20 @@ async def create_member(
     return found
 
 
-@get("/{id:str}", **operation("getQueueMember", "Read an agent's place in a queue", SCOPE))
+@get(
+    "/{id:str}",
+    **operation("getQueueMember", "Read an agent's place in a queue", SCOPE, headers=rows.SHOWN),
+)
 async def get_member(context: Context, caller: Caller, queue_id: str, id: str) -> Response[Row]:
     return rows.shown(MEMBERS, await _find(context, caller, queue_id, id))
 
 
-@patch("/{id:str}", **operation("updateQueueMember", "Change an agent's place in a queue", SCOPE))
+@patch(
+    "/{id:str}",
+    **operation(
+        "updateQueueMember", "Change an agent's place in a queue", SCOPE, headers=rows.SHOWN
+    ),
+)
 async def change_member(
     context: Context,
     caller: Caller,
@@ -93,7 +103,7 @@ async def delete_member(
 ) -> Deleted:
     await _find(context, caller, queue_id, id)
     await context.provisioner.delete(caller.account_id, KIND, id, caller.id, version_from(if_match))
-    return Deleted(id=id)
+    return Deleted(ok=1, id=id)
 
 
 def router() -> Router:

@@ -4,16 +4,16 @@ What differs: `nullable` instead of a null type, one `type` per schema, boolean 
 `enum` for `const`, `example` for `examples`, nothing beside a `$ref`.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from gateways.http.v1.context import PUBLIC, SCOPE
-
 VERSION = "3.0.3"
 _NULL = {"type": "null"}
-_DROPPED = ("contentMediaType", "contentEncoding", "$schema", "$comment", "prefixItems")
+_DROPPED = (
+    *("contentMediaType", "contentEncoding", "$schema", "$comment"),
+    *("prefixItems", "propertyNames"),
+)
 
 
 def to_3_0(document: dict[str, Any]) -> dict[str, Any]:
@@ -27,20 +27,6 @@ def to_3_0(document: dict[str, Any]) -> dict[str, Any]:
             if isinstance(operation, dict):
                 _tidy(operation)
     return dict(found)
-
-
-def say_credentials(document: dict[str, Any], options: Mapping[str, Mapping[str, Any]]) -> None:
-    """Which scope an operation needs, for machines: `x-required-scope`, absent where any credential
-    will do. `options`: operation id → options of its handler."""
-    for path in document["paths"].values():
-        for operation in path.values():
-            if not isinstance(operation, dict):
-                continue
-            opt = options[operation["operationId"]]
-            if opt.get(SCOPE):
-                operation["x-required-scope"] = opt[SCOPE]
-            if opt.get(PUBLIC):
-                operation["security"] = []
 
 
 def _tidy(operation: dict[str, Any]) -> None:
@@ -71,6 +57,10 @@ def _converted(node: Any) -> Any:
         others = {name: value for name, value in node.items() if name != "$ref"}
         return {"allOf": [{"$ref": node["$ref"]}], **_converted(others)} if others else node
     found = {name: _converted(value) for name, value in node.items() if name not in _DROPPED}
+    if "patternProperties" in found:
+        found["additionalProperties"] = next(iter(found.pop("patternProperties").values()))
+    if found.get("default", found) is None:
+        del found["default"]
     if "prefixItems" in node and "items" not in found:
         found["items"] = {}
     _null_out_of_unions(found)
@@ -80,6 +70,8 @@ def _converted(node: Any) -> Any:
         del found["required"]
     if "const" in found and not isinstance(found["const"], dict):
         found["enum"] = [found.pop("const")]
+    if found.get("nullable") and None not in found.get("enum", [None]):
+        found["enum"] = [*found["enum"], None]
     examples = found.get("examples")
     if isinstance(examples, list):
         del found["examples"]

@@ -14,21 +14,28 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIType, Operation, Parameter, Schema
 from litestar.params import HeaderParameter, QueryParameter
 from psycopg.rows import DictRow
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from domain.errors import Fault, Invalid, NotFound
 from gateways.http.v1 import paging
 from gateways.http.v1.collections import Collection
 from gateways.http.v1.context import Caller, Context, etag, version_from
 from gateways.http.v1.operation import operation
-from gateways.http.v1.shapes import models, row_of
+from gateways.http.v1.shapes import Deleted, models, row_of
 from projections import directory
 from projections.directory import Order
 
 MAX_LIMIT = 1000
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_LIMIT, default=100)]
 Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=500)]
-IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=100)]
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        pattern=r'^(\*|(W/)?"?[0-9]{1,15}"?)$',
+        description="The row's ETag: refused if it has changed since",
+    ),
+]
 Force = Annotated[
     bool,
     QueryParameter(
@@ -38,14 +45,9 @@ Force = Annotated[
     ),
 ]
 Asked = Request[Any, Any, Any]
-
-
-class Deleted(BaseModel):
-    ok: int = 1
-    id: str
-    repointed: list[str] = Field(
-        default=[], description="The rows that pointed to it and now point to nothing"
-    )
+SHOWN = ("ETag",)
+CREATED = ("ETag", "Location")
+"""Headers of an answer with a row."""
 
 
 def sorts_of(one: Collection) -> Any:
@@ -156,7 +158,10 @@ def router(one: Collection, *, lists: bool = True) -> Router:
         rows, more = await page(context, [caller.account_id], one, asked, sort, cursor, limit)
         return Response(page_of([row_of(one, row) for row in rows], more))
 
-    @post("/", **operation(f"create{title}", f"Create a {one.singular}", scope))
+    @post(
+        "/",
+        **operation(f"create{title}", f"Create a {one.singular}", scope, headers=CREATED),
+    )
     async def create_row(
         context: Context,
         caller: Caller,
@@ -170,11 +175,14 @@ def router(one: Collection, *, lists: bool = True) -> Router:
         row = await find(context, caller, one, written.id)
         return creation(one, written.id, row, written.revealed)
 
-    @get("/{id:str}", **operation(f"get{title}", f"Read a {one.singular}", scope))
+    @get("/{id:str}", **operation(f"get{title}", f"Read a {one.singular}", scope, headers=SHOWN))
     async def get_row(context: Context, caller: Caller, id: str) -> Response[row_model]:
         return shown(one, await find(context, caller, one, id))
 
-    @patch("/{id:str}", **operation(f"update{title}", f"Change a {one.singular}", scope))
+    @patch(
+        "/{id:str}",
+        **operation(f"update{title}", f"Change a {one.singular}", scope, headers=SHOWN),
+    )
     async def change_row(
         context: Context,
         caller: Caller,
@@ -203,7 +211,7 @@ def router(one: Collection, *, lists: bool = True) -> Router:
         )
         if key := row["body"].get(one.object_member):
             await context.objects.delete(key)
-        return Deleted(id=id, repointed=list(written.repointed))
+        return Deleted(ok=1, id=id, repointed=list(written.repointed))
 
     handlers: list[HTTPRouteHandler] = [create_row, get_row, change_row, delete_row]
     if lists:

@@ -9,13 +9,14 @@ from litestar import Request, Response, Router, delete, get, patch, post
 from litestar.params import QueryParameter
 from litestar.response import Stream
 from psycopg.rows import DictRow
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from commands.voicemail import DeleteMessage, ForgiveGuesses, GuessPin, MarkMessage
 from domain.errors import NotFound
+from domain.flag import Flag
 from gateways.http.v1 import paging
 from gateways.http.v1.context import Caller, Context
-from gateways.http.v1.objects import BINARY, shown
+from gateways.http.v1.objects import AUDIO, BINARY, shown
 from gateways.http.v1.operation import operation
 from gateways.problems import TooManyRequests
 from projections import directory, voicemail
@@ -48,9 +49,7 @@ class MessagePage(BaseModel):
 
 class MessagePatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    is_read: Annotated[
-        int, BeforeValidator(lambda v: int(v) if isinstance(v, bool) else v), Field(ge=0, le=1)
-    ]
+    is_read: Flag
 
 
 class DeletedMessage(BaseModel):
@@ -99,7 +98,7 @@ async def get_message(
 
 @get(
     f"{MESSAGE}/content",
-    **operation("hearMessage", "Download a message's audio", "media", [416]),
+    **operation("hearMessage", "Download a message's audio", "media", [416], also=AUDIO),
     media_type=BINARY,
 )
 async def content(

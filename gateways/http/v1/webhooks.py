@@ -178,7 +178,7 @@ class ReplayAccepted(BaseModel):
 
 @post(
     "/test",
-    **operation("testWebhook", "Send a `test` event to a webhook", "webhooks"),
+    **operation("testWebhook", "Send a `test` event to a webhook", "webhooks", [404]),
     status_code=202,
 )
 async def test_webhook(context: Context, caller: Caller, data: WebhookToTest) -> Accepted:
