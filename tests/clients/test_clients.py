@@ -28,7 +28,14 @@ def document(system: System, tmp_path: Path) -> Path:
 
 def test_python(system: System, caller: Tenant, document: Path, tmp_path: Path) -> None:
     source = HERE / "python"
-    generate = ["openapi-python-client", "generate", "--path", document, "--meta", "none"]
+    generate: list[str | Path] = [
+        "openapi-python-client",
+        "generate",
+        "--path",
+        document,
+        "--meta",
+        "none",
+    ]
     generate += ["--config", source / "config.yaml", "--output-path", tmp_path / "callplane_client"]
     tool(*generate, "--fail-on-warning", cwd=tmp_path)
     program = shutil.copy(source / "program.py", tmp_path)
@@ -40,10 +47,10 @@ def test_python(system: System, caller: Tenant, document: Path, tmp_path: Path) 
 def test_typescript(system: System, caller: Tenant, document: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(HERE / "typescript", tmp_path / "typescript")
     tool("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
-    types = ["openapi-typescript", document, "--output", "api.ts"]
+    types: list[str | Path] = ["openapi-typescript", document, "--output", "api.ts"]
     # a member with a default need not be sent
-    tool("npx", "--no", *types, "--default-non-nullable", "false", cwd=folder)
-    tool("npx", "--no", "tsc", "--project", folder, cwd=folder)
+    tool("npx", "--no", "--", *types, "--default-non-nullable", "false", cwd=folder)
+    tool("npx", "--no", "--", "tsc", "--project", ".", cwd=folder)
     tool("node", "program.ts", system.api_url, caller.own_key, cwd=folder)
 
 
