@@ -49,8 +49,8 @@ def test_typescript(system: System, caller: Tenant, document: Path, tmp_path: Pa
     tool("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
     types: list[str | Path] = ["openapi-typescript", document, "--output", "api.ts"]
     # a member with a default need not be sent
-    tool("npx", "--no", *types, "--default-non-nullable", "false", cwd=folder)
-    tool("npx", "--no", "tsc", "--project", folder, cwd=folder)
+    tool("npx", "--no", "--", *types, "--default-non-nullable", "false", cwd=folder)
+    tool("npx", "--no", "--", "tsc", "--project", ".", cwd=folder)
     tool("node", "program.ts", system.api_url, caller.own_key, cwd=folder)
 
 
