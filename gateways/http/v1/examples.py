@@ -115,7 +115,7 @@ class Examples:
 
     def taken(self, schema: Mapping[str, Any]) -> Any:
         """A body to send: what it needs, and of the rest what is worth showing."""
-        found = self.resolved(schema)
+        found = {n: v for n, v in self.resolved(schema).items() if n != "nullable"}
         if "example" in found or found.get("type") != "object":
             return self._of(found, "", given=False)
         whole = self._of(found, "", given=False)
