@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from domain.manifest.sections import SECTIONS
 from domain.resources import POINTERS
-from gateways.http.v1.collections import COLLECTIONS
+from gateways.http.v1.collections import COLLECTIONS, QUEUES
 from gateways.ids import PREFIXES, new_id
+from domain.manifest.sections import SECTIONS
 from tests.http.test_voicemail import Office
 from tests.support.sound import wav
-from tests.support.system import System, new_call_id
+from tests.support.system import System, eventually, new_call_id
 from tests.v1.test_dnc import upload
 
-PATHS: dict[str, str] = {one.kind: f"/v1{one.path}" for one in COLLECTIONS}
+PATHS: dict[str, str] = {one.kind: f"/v1{one.path}" for one in (*COLLECTIONS, QUEUES)}
 KINDS = {path: kind for kind, path in PATHS.items()}
 _numbers = itertools.count(os.getpid() % 5000 * 1000)
 
@@ -46,6 +46,7 @@ BODIES: dict[str, Callable[[], dict[str, Any]]] = {
         "edges": [],
         "is_published": 1,
     },
+    "rate_plan": lambda: {"name": f"Plan {next(_numbers)}", "currency": "USD"},
     "webhook": lambda: {"url": "https://hooks.example/", "status": "paused"},
     "console_user": lambda: {
         "email": f"{new_id('x')}@tenants.example",
@@ -182,12 +183,32 @@ def _session(tenant: Tenant) -> str:
     return str(tenant.api.get("/v1/sessions").json()["rows"][0]["id"])
 
 
+def _child(tenant: Tenant) -> str:
+    tenant.api.patch("/v1/account", {"is_reseller": 1})
+    return str(tenant.api.post("/v1/accounts", {"name": "Child"}).json()["id"])
+
+
+def _member(tenant: Tenant) -> str:
+    path, user = f"/v1/queues/{tenant.row('queue')}/members", tenant.row("sip_user")
+    return str(tenant.api.post(path, {"user_id": user}).json()["id"])
+
+
+def _delivery(tenant: Tenant) -> str:
+    hook = tenant.row("webhook")
+    tenant.api.post("/v1/webhooks/test", {"id": hook})
+    owed = eventually(lambda: tenant.api.get(f"/v1/webhooks/{hook}/deliveries").json()["rows"])
+    return str(owed[0]["id"])
+
+
 MAKERS: dict[str, Callable[[Tenant], str]] = {
+    "/v1/accounts/{id}": _child,
     "/v1/calls/{call_id}": _call,
     "/v1/dnc/{e164}": _listed,
     "/v1/dnc/import/{id}": lambda tenant: str(upload(tenant.api, "+14155550100\n").json()["id"]),
     "/v1/flows/{id}/versions/{number}": lambda tenant: "1",
+    "/v1/queues/{queue_id}/members/{id}": _member,
     "/v1/sessions/{id}": _session,
+    "/v1/webhooks/{id}/deliveries/{delivery_id}": _delivery,
     "/v1/voicemails/{id}/messages/{message_id}": lambda tenant: tenant.office.leave(),
 }
 """Path up to a parameter → makes what the parameter names."""

@@ -50,7 +50,11 @@ def test_every_post_takes_a_key_and_every_answer_says_how_often_one_may_ask(
 ) -> None:
     key = {"$ref": "#/components/parameters/Idempotency-Key"}
     for method, path, operation in operations(document):
-        responses = operation["responses"]
+        shared = document["components"]["responses"]
+        responses = {
+            status: shared[one["$ref"].rpartition("/")[2]] if "$ref" in one else one
+            for status, one in operation["responses"].items()
+        }
         for response in responses.values():
             assert {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"} <= (
                 response["headers"].keys()

@@ -66,7 +66,11 @@ async def whoami(caller: Caller) -> WhoAmI:
 
 @get("/openapi.json", opt={PUBLIC: True}, include_in_schema=False)
 async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
-    return Response(orjson.dumps(document(request.app)), media_type="application/json")
+    """Made when it is first asked for: that takes most of a second."""
+    state = request.app.state
+    if "document" not in state:
+        state.document = orjson.dumps(document(request.app))
+    return Response(state.document, media_type="application/json")
 
 
 def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body: int) -> Litestar:
