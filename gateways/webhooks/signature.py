@@ -7,14 +7,16 @@ body, keyed with the whole secret as text.
 
 import hashlib
 import hmac
+import secrets
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 
 from standardwebhooks import Webhook
 
 
-def new_secret(drawn: bytes) -> str:
-    return "whsec_" + b64encode(drawn).decode()
+def new_secret(drawn: bytes | None = None) -> str:
+    """Of 32 bytes that were drawn, or are drawn now."""
+    return "whsec_" + b64encode(drawn or secrets.token_bytes(32)).decode()
 
 
 def can_sign(secret: str) -> bool:

@@ -70,6 +70,7 @@ async def authorise(
         return
     context: Context = connection.app.state.context
     principal = await _principal(connection, context.reader)
+    connection.state.principal = principal  # also of what he may not do
     if scope := handler.opt.get(SCOPE):
         principal.require(scope)
     connection.state.caller = await _caller(connection, context.reader, principal)
