@@ -91,7 +91,7 @@ class Sessions:
             reply = await self.commander.ask(wish)
         except Forbidden:  # changed since the password was looked up
             raise Unauthenticated(_REFUSED) from None
-        await self.reader.caught_up("sessions", reply.position)
+        await self.reader.until_shown("sessions", reply.position)
         return {
             "ok": 1,
             "token": self._signed(wish),
@@ -120,7 +120,7 @@ class Sessions:
         """Raises NotFound."""
         wish = EndSession(account_id=account_id, session_id=session_id, by=by)
         reply = await self.commander.ask(wish)
-        await self.reader.caught_up("sessions", reply.position)
+        await self.reader.until_shown("sessions", reply.position)
 
     async def _user(self, email: str, login: Login) -> DictRow:
         """The user whose credentials these are. Takes as long where there is none."""

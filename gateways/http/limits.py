@@ -92,13 +92,13 @@ class _Visit:
 
     def _learn(self, status: int) -> None:
         """What the answer says about the credential."""
-        limits, caller = self._limits, self._scope["state"].get("caller")
+        limits, principal = self._limits, self._scope["state"].get("principal")
         if status == 401:
             limits.known.pop(self._credential, None)
-        elif caller is not None:
-            limits.remember(self._credential, caller.id)
+        elif principal is not None:
+            limits.remember(self._credential, principal.id)
             if not self._principal_id:
-                self._now_known_as(caller.id)
+                self._now_known_as(principal.id)
 
     def _now_known_as(self, principal_id: str) -> None:
         """The address gets its token back, unless the principal's own bucket is empty."""

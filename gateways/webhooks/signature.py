@@ -7,6 +7,7 @@ While a rotated secret still counts, `x-sipio-signature-previous` is the same wi
 """
 
 import hmac
+import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,8 +16,9 @@ from functools import lru_cache
 from standardwebhooks import Webhook
 
 
-def new_secret(drawn: bytes) -> str:
-    return "whsec_" + b64encode(drawn).decode()
+def new_secret(drawn: bytes | None = None) -> str:
+    """Of 32 bytes that were drawn, or are drawn now."""
+    return "whsec_" + b64encode(drawn or secrets.token_bytes(32)).decode()
 
 
 def can_sign(secret: str) -> bool:

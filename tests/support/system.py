@@ -147,7 +147,7 @@ class System:
             )
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
             try:
-                eventually(lambda: client.get("/readyz").status_code == 200, 30)
+                eventually(lambda: client.get("/readyz").status_code == 200, 60)
                 yield Gateway(process, client)
             finally:
                 process.kill()

@@ -127,6 +127,8 @@ class Tenant:
 
     def _value(self, schema: dict[str, Any]) -> Any:
         schema = self._schema(schema)
+        if "anyOf" in schema:
+            return self._value(schema["anyOf"][0])
         if "example" in schema:
             return schema["example"]
         if "enum" in schema:

@@ -144,6 +144,9 @@ def test_a_good_credential_costs_its_address_nothing(
 ) -> None:
     keys = [system.key(account["account"]["id"], "cdr") for _ in range(7)]
     assert [whoami(tight.client, x_api_key=key).status_code for key in keys] == [200] * 7
+    for number in range(7):
+        other = {"x-api-key": system.key(account["account"]["id"], "cdr")}
+        assert tight.client.get(f"/v1/users/{number}", headers=other).status_code == 403
 
 
 def test_a_credential_beside_a_made_up_one_is_no_way_round(api: Api, tight: Gateway) -> None:

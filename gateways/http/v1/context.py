@@ -91,6 +91,7 @@ async def authorise(
         return
     context: Context = connection.app.state.context
     principal = await _principal(connection, context)
+    connection.state.principal = principal  # also of what he may not do
     if scope := handler.opt.get(SCOPE):
         principal.require(scope)
     check_names(connection, handler)

@@ -172,8 +172,11 @@ def _say_other_types(operation: Node, handler: HTTPRouteHandler) -> None:
     whole = content.get(BINARY, {"schema": {"type": "string"}})
     content |= dict.fromkeys(others, whole)
     if BINARY in content:
-        operation["responses"]["206"] = {"description": "The part of it", "content": content}
-        operation["responses"]["304"] = {"description": "As it was when its ETag was that"}
+        headers = operation["responses"]["200"]["headers"]
+        operation["responses"] |= {
+            "206": {"description": "The part of it", "content": content, "headers": headers},
+            "304": {"description": "As it was when its ETag was that", "headers": headers},
+        }
 
 
 def _say_examples(operation: Node, examples: Examples) -> None:
