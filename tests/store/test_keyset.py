@@ -23,8 +23,10 @@ _INSERT = (
     " queue_id, disposition, duration_sec, answered) VALUES (%s, %s, %s, %s, '1202', %s, %s, %s,"
     " %s, %s)"
 )
-LOOK = 20
+LOOK = 8
 """So that pages end before they are full."""
+ADDED = 500
+"""Rows that come while somebody reads: not for ever, for they may come faster than he reads."""
 Call = tuple[Any, ...]
 
 
@@ -104,7 +106,7 @@ def test_pages_are_the_rows_that_match_in_order(database: Connection[DictRow]) -
     everything = database.execute("SELECT * FROM views.call_cdr").fetchall()
 
     @settings(property_of(examples=150))
-    @given(filters=FILTERS, newest_first=st.booleans(), limit=st.integers(1, 20))
+    @given(filters=FILTERS, newest_first=st.booleans(), limit=st.integers(1, LOOK))
     def check(filters: dict[str, Any], newest_first: bool, limit: int) -> None:
         wanted = Wanted(MINE, filters, newest_first)
         expected = [
@@ -135,16 +137,16 @@ def test_no_row_comes_twice_or_is_left_out_while_others_are_added(
     chance = random.Random(2)
     insert(database, [a_call(number, chance) for number in range(400)])
     wanted = Wanted(MINE, filters, newest_first)
-    before = {row["call_id"] for row in all_rows(database, cdr.LISTED, wanted, 10)}
+    before = {row["call_id"] for row in all_rows(database, cdr.LISTED, wanted, LOOK)}
     done = threading.Event()
 
     def add() -> None:
         more = random.Random(3)
         with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
-            number = 1_000
-            while not done.is_set():
+            for number in range(1_000, 1_000 + ADDED):
+                if done.is_set():
+                    return
                 insert(connection, [a_call(number, more)])
-                number += 1
 
     adding = threading.Thread(target=add)
     adding.start()
