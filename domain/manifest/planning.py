@@ -79,7 +79,8 @@ def changes_of(
             faults += [Fault(row.wish.place + fault.pointer, fault.detail) for fault in found]
     if faults:
         raise Invalid("the file is not valid", list(dict.fromkeys(faults)))
-    for gone in settled.gone:
+    order = list(SECTION_OF)
+    for gone in sorted(settled.gone, key=lambda row: -order.index(kind_of(row.body))):
         kind = kind_of(gone.body)
         title = title_of(kind, gone.body.model_dump())
         changes.append(Change("delete", kind, gone.id, title, "", gone.body, None))
