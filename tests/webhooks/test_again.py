@@ -95,6 +95,7 @@ def test_all_that_are_dead_are_made_again_with_one_request(
     assert hook.asks("retry", {})["deliveries"] == 3
     eventually(lambda: len(hook.deliveries(state="delivered")) == 3)
     assert hook.deliveries(state="dead") == []
+    assert hook.asks("retry", {})["deliveries"] == 0, "there is none"
 
 
 def test_a_replay_sends_the_same_ids_and_bytes_in_order(system: System, endpoint: Sink) -> None:
