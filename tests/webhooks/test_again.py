@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.sink import Received, Sink
-from tests.support.system import System, eventually
+from tests.support.system import System, eventually, new_call_id
 from tests.v1.test_rows import Api, pointers
 from tests.webhooks.hooks import (
     OF_A_CALL,
@@ -95,6 +95,7 @@ def test_all_that_are_dead_are_made_again_with_one_request(
     assert hook.asks("retry", {})["deliveries"] == 3
     eventually(lambda: len(hook.deliveries(state="delivered")) == 3)
     assert hook.deliveries(state="dead") == []
+    assert hook.asks("retry", {})["deliveries"] == 0, "there is none"
 
 
 def test_a_replay_sends_the_same_ids_and_bytes_in_order(system: System, endpoint: Sink) -> None:
@@ -135,6 +136,25 @@ def test_who_listens_only_now_can_have_what_was_before(system: System, endpoint:
     hook.asks("replay", {"since": since, "until": until})
     ids = {one.id for call_id in calls for one in all_of(endpoint, call_id, 6)}
     assert len(ids) == 9, "a second replay has other ids"
+
+
+def test_a_replay_that_begins_within_a_call_numbers_its_events_as_they_were(
+    system: System, endpoint: Sink
+) -> None:
+    document = subscribed(system)
+    call_id = new_call_id()
+    system.route(call_id, document["numbers"][0]["e164"])
+    time.sleep(0.01)
+    since = now()
+    time.sleep(0.01)
+    system.report(call_id, "answered")
+    system.report(call_id, "end")
+    api = Api(system, document["account"]["id"])
+    assert api.post("/v1/webhooks", {"url": endpoint.url()}).status_code == 201
+    Hook(system, document).asks("replay", {"since": since})
+    got = all_of(endpoint, call_id, 2)
+    numbers = [(one.event, one.json["sequence"]) for one in got]
+    assert numbers == [("call.answered", 2), ("call.ended", 3)]
 
 
 def test_a_replay_of_a_paused_webhook_waits_and_one_of_a_disabled_one_is_refused(

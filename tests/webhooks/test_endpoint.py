@@ -69,6 +69,8 @@ class Run:
         self.wishes += 1
         one = self.deliveries[which % self.taken]
         self.endpoint.ask(one._replace(asked=self.wishes))
+        held = [o.delivery_id for lane in self.endpoint.lanes.values() for o in lane.waiting]
+        assert len(held) == len(set(held)), "it waits twice"
 
     def finish(self) -> None:
         """Everything is taken, and the other side is well from now on."""
@@ -160,6 +162,17 @@ def test_what_waits_for_its_next_try_is_hurried_when_somebody_asks() -> None:
     run.ask(0)
     run.send()
     assert [one.delivery_id for one in run.flying] == ["whd_1"]
+
+
+def test_what_is_asked_for_twice_before_it_is_sent_is_sent_once() -> None:
+    run = Run(["a"])
+    run.take(1)
+    run.send()
+    run.conclude(0, good=True)
+    run.ask(0)
+    run.ask(0)
+    run.finish()
+    assert run.settled == ["whd_1", "whd_1"]
 
 
 def test_no_more_is_taken_up_than_there_is_room_for() -> None:
