@@ -9,7 +9,7 @@ from commands.world import World
 from domain import resources
 from domain.directory import Directory
 from domain.resources import Author
-from events.resources import KINDS
+from events.resources import KINDS, Changed
 
 Kind = Literal[
     "account",
@@ -100,7 +100,8 @@ def delete_row(command: DeleteRow, world: World) -> Outcome:
         command.if_version,
         command.force,
     )
-    return Outcome(facts, {"ok": 1, "id": command.id, "facts": len(facts)})
+    repointed = [fact.id for fact in facts if isinstance(fact, Changed)]
+    return Outcome(facts, {"ok": 1, "id": command.id, "repointed": repointed})
 
 
 def _load_claims(directory: Directory, id: str, world: World) -> None:

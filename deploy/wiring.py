@@ -86,14 +86,15 @@ def clock() -> Millis:
     return Millis(time.time_ns() // 1_000_000)
 
 
+def platform(settings: Settings) -> Platform:
+    hosts = [host.strip() for host in settings.wholesale.split(",") if host.strip()]
+    return Platform(wholesale=tuple(hosts), max_duration_sec=settings.max_call_sec)
+
+
 def options(settings: Settings) -> Options:
     """What decisions need to know of the settings."""
-    hosts = [host.strip() for host in settings.wholesale.split(",") if host.strip()]
     return Options(
-        platform=Platform(
-            wholesale=tuple(hosts),
-            max_duration_sec=settings.max_call_sec,
-        ),
+        platform=platform(settings),
         nonce_secret=made_secret(settings, "nonce_secret"),
         media_uri=settings.media_uri,
         answered_idle_ms=settings.cac_idle_sec * 1000,
@@ -269,6 +270,7 @@ async def api(settings: Settings, servers: Servers) -> None:
             media,
             settings.max_media_bytes,
             vault(settings, reader),
+            platform(settings),
         )
         url = f"http://{settings.bind}:{settings.api_port}"
         app = public_api(

@@ -136,6 +136,9 @@ class CallRouted(CallFact):
     caller_user_id: str | None = None
     directive: Directive
     path: tuple[Step, ...]
+    asked: dict[str, str] = Field(default={})
+    """What of the request does not stand above: who asks in his own words, and how he is known.
+    With it the decision can be made again."""
 
 
 class CallDialogStarted(CallFact):

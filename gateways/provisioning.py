@@ -38,6 +38,8 @@ class Written(NamedTuple):
     id: str
     position: int
     revealed: dict[str, str]
+    repointed: tuple[str, ...] = ()
+    """Rows that pointed to one that was deleted by force, and now point to nothing."""
 
 
 class Provisioner:
@@ -110,7 +112,7 @@ class Provisioner:
             )
         )
         await self._reader.caught_up("directory", reply.position)
-        return Written(id, reply.position, {})
+        return Written(id, reply.position, {}, tuple(reply.body["repointed"]))
 
     async def _sealed(
         self, account_id: AccountId, kind: Kind, members: dict[str, Any], before: Mapping[str, Any]

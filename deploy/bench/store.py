@@ -26,7 +26,7 @@ async def append(runs: int, seconds: float) -> Report:
     run, numbers = secrets.token_hex(4), count()
 
     def facts(size: int) -> list[Numbered]:
-        made = [_routed(account_id, f"{run}-{next(numbers)}@bench") for _ in range(size)]
+        made = [routed(account_id, f"{run}-{next(numbers)}@bench") for _ in range(size)]
         return [Numbered(fact.stream, 1, fact) for fact in made]
 
     async with running_system() as rig:
@@ -43,11 +43,11 @@ async def append(runs: int, seconds: float) -> Report:
                     break
             return done / (time.perf_counter() - began)
 
-        async def copied() -> float:
-            return _copy(rig.servers.database_url, facts(200), seconds)
+        async def limit_of() -> float:
+            return copied(rig.servers.database_url, facts(200), seconds)
 
         small, large, limit = await interleaved(
-            runs, lambda: ours(BATCHES[0]), lambda: ours(BATCHES[1]), copied
+            runs, lambda: ours(BATCHES[0]), lambda: ours(BATCHES[1]), limit_of
         )
         store.close()
     return Report(
@@ -67,7 +67,7 @@ async def append(runs: int, seconds: float) -> Report:
     )
 
 
-def _copy(url: str, sample: list[Numbered], seconds: float) -> float:
+def copied(url: str, sample: list[Numbered], seconds: float) -> float:
     """COPY of rows that are serialised already, into a table of the same shape."""
     mapper = FactMapper()
     events = [mapper.to_stored_event(fact) for fact in sample]
@@ -86,7 +86,7 @@ def _copy(url: str, sample: list[Numbered], seconds: float) -> float:
     return rate
 
 
-def _routed(account_id: AccountId, call_id: str) -> CallRouted:
+def routed(account_id: AccountId, call_id: str) -> CallRouted:
     return CallRouted(
         account_id=account_id,
         at=Millis(1_795_000_000_000),

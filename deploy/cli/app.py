@@ -2,7 +2,20 @@
 
 import typer
 
-from deploy.cli import apply, bench, calls, capacity, doctor, flows, keys, run, traffic, tts
+from deploy.cli import (
+    apply,
+    bench,
+    calls,
+    capacity,
+    doctor,
+    flows,
+    keys,
+    rebuild,
+    replay,
+    run,
+    traffic,
+    tts,
+)
 
 app = typer.Typer(
     name="callplane",
@@ -17,8 +30,10 @@ app.command()(run.project)
 app.command()(run.relay)
 app.command()(run.send)
 app.command()(run.migrate)
+app.command()(rebuild.rebuild)
 app.command()(apply.apply)
 app.command()(calls.trace)
+app.command()(replay.replay)
 app.command()(calls.calls)
 app.command()(flows.simulate)
 app.add_typer(capacity.app, name="cac")

@@ -6,7 +6,7 @@ import orjson
 import typer
 import uvloop
 
-from deploy.bench import acd, bus, http, scale, shift, store
+from deploy.bench import acd, bus, http, scale, shift, store, views
 from deploy.bench.report import Report
 from deploy.cli import Json, table
 
@@ -16,6 +16,8 @@ BENCHES: dict[str, Callable[[int, float], Awaitable[Report]]] = {
     "flow": http.flow,
     "command": bus.command,
     "append": store.append,
+    "project": views.project,
+    "rebuild": views.rebuild,
     "acd": acd.acd,
     "scale": scale.scale,
 }

@@ -30,7 +30,7 @@ def simulate(
     if version is not None:
         wish["version"] = version
     if at is not None:
-        wish["at"] = _moment(at)
+        wish["at"] = moment(at)
 
     async def work(session: Session) -> dict[str, Any]:
         account_id = await session.reader.query(lambda cursor: directory.owner_of(cursor, flow))
@@ -49,7 +49,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _moment(text: str) -> int:
+def moment(text: str) -> int:
     try:
         return int(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
     except ValueError:

@@ -7,7 +7,15 @@ at stands in the path of the fact, so that "why did this call go there?" has one
 `outbound` …) and passes `admission`; `walk` is what they hand on to each other.
 """
 
-from domain.routing.decision import Decision, WayOut, digest_of, route, send_out
+from domain.routing.decision import (
+    Decision,
+    WayOut,
+    asked_again,
+    decide,
+    digest_of,
+    route,
+    send_out,
+)
 from domain.routing.targets import MAX_TARGETS, forks_of
 from domain.routing.walk import RETRY_AFTER, Office, Platform, RouteRequest
 
@@ -19,6 +27,8 @@ __all__ = [
     "Platform",
     "RouteRequest",
     "WayOut",
+    "asked_again",
+    "decide",
     "digest_of",
     "forks_of",
     "route",

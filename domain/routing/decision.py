@@ -116,11 +116,43 @@ def decide(
             caller_user_id=walk.caller[0] if walk.caller else None,
             directive=directive,
             path=tuple(walk.path),
+            asked=_asked(walk),
         ),
         tuple(limit.hold for limit in walk.limits) if held else (),
         tuple(Count(*one.window, one.limit.period_sec) for one in walk.windows) if held else (),
         walk.is_costly and held,
         tuple(alarms(walk, held)),
+    )
+
+
+def _asked(walk: Walk) -> dict[str, str]:
+    ask = walk.ask
+    given = {
+        "from": ask.from_ if ask.from_ != walk.from_number else None,
+        "to": ask.to if ask.to != walk.to_number else None,
+        "from_domain": ask.from_domain,
+        "to_domain": ask.to_domain,
+        "device_id": ask.device_id,
+        "auth_user": ask.auth_user,
+        "trunk_id": ask.trunk_id,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def asked_again(routed: CallRouted) -> RouteRequest:
+    """The request that was decided."""
+    asked = routed.asked
+    return RouteRequest(
+        call_id=routed.call_id,
+        from_=asked.get("from", routed.from_number),
+        to=asked.get("to", routed.to_number),
+        from_domain=asked.get("from_domain"),
+        to_domain=asked.get("to_domain"),
+        src_ip=routed.src_ip,
+        device_id=asked.get("device_id"),
+        auth_user=asked.get("auth_user"),
+        trunk_id=asked.get("trunk_id"),
+        node_id=routed.node_id,
     )
 
 

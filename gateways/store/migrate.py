@@ -1,7 +1,7 @@
 """Brings a database to this release: numbered SQL, forward only, then the read models.
 
 A read model is not migrated but rebuilt: when its version differs from the stored one, it is folded
-again from position 0 into a shadow schema and swapped in (`gateways/store/projector.py`).
+again from position 0 into a shadow schema and swapped in (`gateways/store/rebuild.py`).
 """
 
 from importlib.resources import files
@@ -10,7 +10,8 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 
-from gateways.store.projector import create, rebuild, stored_versions
+from gateways.store.projector import create, stored_versions
+from gateways.store.rebuild import rebuild
 from projections.catalogue import CATALOGUE
 
 _LOCK = 7224
@@ -27,11 +28,10 @@ def migrate(url: str) -> list[str]:
             if projection.name not in stored:
                 create(connection, "views", projection)
                 applied.append(f"view {projection.name}")
-    for projection in CATALOGUE:
-        if stored.get(projection.name, projection.version) != projection.version:
-            rebuild(url, projection)
-            applied.append(f"view {projection.name} rebuilt")
-    return applied
+    old = [p for p in CATALOGUE if stored.get(p.name, p.version) != p.version]
+    if old:
+        rebuild(url, old, compare=False)
+    return [*applied, *(f"view {projection.name} rebuilt" for projection in old)]
 
 
 def pending(url: str) -> list[str]:

@@ -33,6 +33,9 @@ REST = 0.05
 """Seconds from the begin of one look to the next at least. A page costs a millisecond of
 everybody's time however small it is: facts that come in a stream are folded in larger pages."""
 _LOCK = 7223
+PAGE_LOCK = 7228
+"""Advisory lock that every page shares; who has it alone (a rebuild that swaps) stops the runner
+between two pages. With the hash of the schema as second part."""
 
 OnPage = Callable[[Mapping[str, int], int, float], None]
 """Told of each page: how far each read model is, how many facts it had, the seconds it took."""
@@ -77,6 +80,8 @@ class Projector:
                 if stop():
                     return
                 rested_at = time.monotonic() + REST
+                if len(self._projections) < len(self._kinds):
+                    self._take_back(self._connection)
                 self.catch_up()
                 for _ in self._connection.notifies(timeout=POLL, stop_after=1):
                     pass
@@ -86,14 +91,17 @@ class Projector:
                 self._connection = None
                 time.sleep(0.5)
 
-    def catch_up(self) -> int:
-        """Fold until nothing is left; returns how many facts were read."""
+    def catch_up(self, until: int | None = None) -> int:
+        """Fold until nothing is left, or up to the position `until`; returns how many facts were
+        read."""
         total = 0
         connection = self._connection or self._open(lambda: False)
         self._connection = connection
         while self._projections:
             start = min(self._positions[p.name] for p in self._projections)
-            page = self._recorder.select_notifications(start, PAGE, inclusive_of_start=False)
+            page = self._recorder.select_notifications(
+                start, PAGE, stop=until, inclusive_of_start=False
+            )
             if not page:
                 break
             started = time.perf_counter()
@@ -117,6 +125,17 @@ class Projector:
         self._projections = [kind() for kind in self._kinds]
         connection.execute("UPDATE position SET error = NULL WHERE error IS NOT NULL")
         return connection
+
+    def _take_back(self, connection: Connection[DictRow]) -> None:
+        """Go on with a projection that had stopped and was rebuilt since."""
+        well = "SELECT name, position FROM position WHERE error IS NULL"
+        found = {row["name"]: row["position"] for row in connection.execute(well).fetchall()}
+        running = {projection.name for projection in self._projections}
+        for kind in self._kinds:
+            if kind.name in found and kind.name not in running:
+                log.info("projection %s goes on", kind.name)
+                self._positions[kind.name] = found[kind.name]
+                self._projections.append(kind())
 
     def _fold(self, connection: Connection[DictRow], facts: Sequence[Positioned]) -> None:
         try:
@@ -153,6 +172,9 @@ class Projector:
         statements, because their round trips cost more than their work."""
         behind = [p for p in projections if self._positions[p.name] < facts[-1].position]
         with connection.pipeline(), connection.transaction(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock_shared(%s, hashtext(%s))", (PAGE_LOCK, self._schema)
+            )
             changed = [p for p in behind if p.fold(cursor, self._new_for(p, facts))]
             self._move(cursor, behind, facts[-1].position)
             self._tell(cursor, behind, changed, facts[-1].position)
@@ -207,59 +229,6 @@ def stored_versions(connection: Connection[DictRow], schema: str) -> dict[str, i
         return {}
     statement = SQL("SELECT name, version FROM {}.position").format(Identifier(schema))
     return {row["name"]: row["version"] for row in connection.execute(statement).fetchall()}
-
-
-def fold_into_shadow(url: str, projection: type[Projection], schema: str) -> None:
-    """Fold all facts into new tables in `schema`, which must not exist."""
-    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
-        connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(schema)))
-        create(connection, schema, projection)
-    projector = Projector(url, [projection], schema)
-    try:
-        projector.catch_up()
-    finally:
-        projector.close()
-
-
-def rebuild(url: str, projection: type[Projection]) -> None:
-    """Fold the projection again from position 0 and put the result in the place of the live one.
-
-    Readers see the old rows until the swap. The live runner must be stopped, or not hold the
-    schema.
-    """
-    shadow = f"views_shadow_{projection.name}"
-    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
-        connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(shadow)))
-        fold_into_shadow(url, projection, shadow)
-        with connection.transaction():
-            for table in projection.tables:
-                names = {"table": Identifier(table), "shadow": Identifier(shadow)}
-                connection.execute(SQL("DROP TABLE views.{table}").format(**names))
-                connection.execute(
-                    SQL("ALTER TABLE {shadow}.{table} SET SCHEMA views").format(**names)
-                )
-            connection.execute(
-                SQL(
-                    "UPDATE views.position AS live SET version = new.version,"
-                    " position = new.position, error = NULL"
-                    " FROM {shadow}.position AS new WHERE new.name = live.name"
-                ).format(shadow=Identifier(shadow))
-            )
-            connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(shadow)))
-
-
-def digest(connection: Connection[DictRow], schema: str, projection: type[Projection]) -> str:
-    """A hash over all rows of a projection, to compare a rebuilt one with the live one."""
-    hashes = []
-    for table in projection.tables:
-        statement = SQL(
-            "SELECT md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) AS hash"
-            " FROM {}.{} AS t"
-        ).format(Identifier(schema), Identifier(table))
-        row = connection.execute(statement).fetchone()
-        assert row is not None
-        hashes.append(row["hash"])
-    return "-".join(hashes)
 
 
 def _lock(connection: Connection[DictRow], schema: str) -> bool:

@@ -128,6 +128,22 @@ def test_migrating_again_does_nothing(system: System) -> None:
     assert system.cli_json("migrate") == {"applied": []}
 
 
+def test_read_models_are_rebuilt_beside_the_running_system(
+    system: System, account: dict[str, Any]
+) -> None:
+    call_id, number = new_call_id(), account["numbers"][0]["e164"]
+    system.route(call_id, number)
+    done = system.cli_json("rebuild", "cdr")
+    assert [(one["name"], one["same"]) for one in done] == [("cdr", True)]
+    later = new_call_id()
+    system.route(later, number)
+    shown = system.cli_json("calls", "--account", account["account"]["id"])
+    assert [row["call_id"] for row in shown] == [later, call_id]
+    unknown = system.cli("rebuild", "nonsense")
+    assert unknown.returncode == 3
+    assert "cdr" in unknown.stderr
+
+
 def test_settings_show_where_they_come_from_and_no_secret(system: System) -> None:
     rows = {row["name"]: row for row in system.cli_json("config", "show")}
     assert rows["DATA_DIR"]["from"] == "environment"

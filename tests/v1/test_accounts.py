@@ -111,6 +111,17 @@ def test_what_binds_a_child_to_its_parent_is_the_parents_to_say(
     assert raised.json()["max_out"] == 5
 
 
+def test_the_platforms_bans_are_not_for_a_resellers_customers(
+    system: System, reseller: Api
+) -> None:
+    own = Api(system, child_of(reseller)["id"])
+    allow = "/v1/security/allow"
+    refused = [own.get("/v1/security/bans"), own.get(allow), own.delete(f"{allow}/203.0.113.7")]
+    refused.append(own.post(allow, {"ip": "203.0.113.7"}))
+    assert [answer.status_code for answer in refused] == [403] * 4
+    assert reseller.get("/v1/security/bans").status_code == 200
+
+
 def test_a_child_goes_below_an_active_reseller_of_ones_own(system: System, reseller: Api) -> None:
     plain = child_of(reseller)["id"]
     assert reseller.post("/v1/accounts", {"name": "x", "parent_id": plain}).status_code == 403

@@ -56,7 +56,8 @@ def test_a_user_is_made_read_changed_and_deleted(api: Api) -> None:
     changed = api.patch(f"/v1/users/{user['id']}", {"dnd": True})
     assert (changed.json()["dnd"], changed.json()["version"]) == (1, 2)
     assert changed.json()["display_name"] == "Carol"
-    assert api.delete(f"/v1/users/{user['id']}").json() == {"ok": 1, "id": user["id"]}
+    gone = api.delete(f"/v1/users/{user['id']}").json()
+    assert gone == {"ok": 1, "id": user["id"], "repointed": []}
     assert api.get(f"/v1/users/{user['id']}").status_code == 404
 
 
@@ -108,7 +109,7 @@ def test_what_is_in_use_is_kept_unless_forced(api: Api, account: dict[str, Any])
     kept = api.delete(f"/v1/users/{user['id']}")
     assert kept.status_code == 409
     assert number in kept.json()["detail"]
-    assert api.delete(f"/v1/users/{user['id']}", force=1).status_code == 200
+    assert api.delete(f"/v1/users/{user['id']}", force=1).json()["repointed"] == [number]
     assert api.get(f"/v1/numbers/{number}").json()["dest_kind"] is None
 
 

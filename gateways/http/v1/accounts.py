@@ -18,7 +18,7 @@ from gateways.http.v1.collections import ACCOUNTS
 from gateways.http.v1.context import Caller, Context, etag, version_from
 from gateways.http.v1.operation import operation
 from gateways.http.v1.rows import Asked, Cursor, IfMatch, Limit
-from gateways.http.v1.shapes import Deleted, models, row_of
+from gateways.http.v1.shapes import models, row_of
 from gateways.ids import PREFIXES, new_id
 from projections import directory
 
@@ -34,16 +34,18 @@ SCOPE = ACCOUNTS.scope
 SORTS = rows.sorts_of(ACCOUNTS)
 
 
+class Closed(BaseModel):
+    ok: int = 1
+    id: str
+    status: Literal["closed"] = "closed"
+
+
 class Brand(BaseModel):
     """The account's own brand, or the nearest above it."""
 
     name: str | None
     domain: str | None
     account_id: str | None = Field(description="Whose it is; null when nobody has one")
-
-
-class Closed(Deleted):
-    status: Literal["closed"]
 
 
 Row, Page, Created, New, Patch = models(ACCOUNTS)
@@ -142,7 +144,7 @@ async def close_account(
     if open_ones := [row["id"] for row in below if row["body"]["status"] != "closed"]:
         raise Conflict(f"below it are {', '.join(open_ones[:20])}; close those first")
     await _change(context, caller, AccountId(id), {"status": "closed"}, if_match)
-    return Closed(ok=1, id=id, status="closed")
+    return Closed(id=id)
 
 
 async def _line(context: Context, id: str) -> list[DictRow]:

@@ -25,6 +25,7 @@ from gateways.http.v1 import (
     media,
     members,
     queues,
+    replay,
     rows,
     security,
     voicemail,
@@ -72,7 +73,7 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
     routers = [calls.router(), flows.router(), keys.router(), webhooks.router()]
     routers += [security.router(), dnc.router(), agents.router(), queues.router()]
     routers += [media.router(), voicemail.router()]
-    routers += [accounts.router(), members.router(), audit.router()]
+    routers += [replay.router(), accounts.router(), members.router(), audit.router()]
     routers += [rows.router(QUEUES, lists=False), *(rows.router(one) for one in COLLECTIONS)]
     v1 = Router(
         "/v1",

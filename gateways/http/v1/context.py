@@ -8,6 +8,7 @@ from litestar.handlers import BaseRouteHandler
 
 from domain import rules
 from domain.errors import Fault, Forbidden, Invalid, NotFound
+from domain.routing import Platform
 from events.base import AccountId
 from gateways.access import PREFIX_LENGTH, Principal, match_key
 from gateways.bus.client import Commander
@@ -39,6 +40,8 @@ class Context:
     max_media: int
     """Bytes of the largest upload of audio."""
     vault: Vault
+    platform: Platform
+    """What the operator set for all accounts: decisions are made again with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""Bans and who is never banned (spec 06): the platform's, for operators with the scope security."""
+"""Bans and who is never banned (spec 06).
+
+They are the platform's, so they are shown to and changed by those who answer for it: keys with the
+scope `security` of an account that is below no other.
+"""
 
 from typing import Annotated, Any
 
@@ -6,8 +10,10 @@ from litestar import Response, Router, delete, get, post
 from litestar.params import QueryParameter
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.errors import Forbidden
 from gateways.http.v1.context import Caller, Context
 from gateways.http.v1.operation import operation
+from projections import directory
 
 
 class ReportingNode(BaseModel):
@@ -91,6 +97,15 @@ class Disallowed(BaseModel):
     ip: str
 
 
+async def _operator(context: Context, caller: Caller) -> str:
+    """The id of the caller, who belongs to no reseller's customer."""
+    own = caller.principal.account_id
+    line = await context.reader.query(lambda cursor: directory.line(cursor, own or ""))
+    if len(line) != 1:
+        raise Forbidden("bans are the platform's: an account below another has no say in them")
+    return caller.id
+
+
 @get("/bans", **operation("listBans", "List bans, newest first", "security"))
 async def list_bans(
     context: Context,
@@ -106,12 +121,14 @@ async def list_bans(
     flagged: Annotated[int | None, QueryParameter(ge=0, le=1)] = None,
     cursor: Annotated[str | None, QueryParameter(max_length=500)] = None,
 ) -> Response[BanPage]:
+    await _operator(context, caller)
     query = {"limit": limit, "status": status, "q": q, "flagged": flagged, "cursor": cursor}
     return Response(await context.security.bans(query))  # type: ignore[arg-type]
 
 
 @get("/allow", **operation("listAllowed", "List who is never banned", "security"))
 async def list_allowed(context: Context, caller: Caller) -> Response[AllowedList]:
+    await _operator(context, caller)
     return Response(await context.security.allowed())  # type: ignore[arg-type]
 
 
@@ -121,8 +138,9 @@ async def list_allowed(context: Context, caller: Caller) -> Response[AllowedList
     status_code=201,
 )
 async def allow_range(context: Context, caller: Caller, data: ToAllow) -> Response[NowAllowed]:
+    by = await _operator(context, caller)
     members: dict[str, Any] = data.model_dump(exclude_none=True)
-    return Response(await context.security.allow(members, caller.id), status_code=201)  # type: ignore[arg-type]
+    return Response(await context.security.allow(members, by), status_code=201)  # type: ignore[arg-type]
 
 
 @delete(
@@ -131,7 +149,8 @@ async def allow_range(context: Context, caller: Caller, data: ToAllow) -> Respon
     status_code=200,
 )
 async def disallow_range(context: Context, caller: Caller, ip: str) -> Response[Disallowed]:
-    found = await context.security.disallow(str(ip).lstrip("/"), caller.id)
+    by = await _operator(context, caller)
+    found = await context.security.disallow(str(ip).lstrip("/"), by)
     return Response(found)  # type: ignore[arg-type]
 
 
