@@ -1,7 +1,7 @@
-"""Whom the requests are about: an account with something in it, in the middle of a tree.
+"""Whom the requests are about: an account with something in it, below another.
 
-The key is its parent's, and the parent has one as well. So nothing that is done to the account
-takes the key away, and nothing that the key may do suspends its own account.
+The key is that other's, who is below nobody and so has a say in bans as well. Nothing that is done
+to the account takes the key away.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from tests.support.system import System, acme, new_call_id
 
 class Tenant(NamedTuple):
     key: str
-    """The parent's."""
+    """The one above's."""
     account_id: str
     own_key: str
 
@@ -22,19 +22,14 @@ def tenant(system: System) -> Tenant:
     root = acme()
     root["account"]["is_reseller"] = 1
     system.apply(root)
-    parent = _child(system, system.key(root["account"]["id"]), is_reseller=1)
-    key = system.key(parent)
-    account_id = _child(system, key, is_reseller=1)
-    _furnish(system, account_id)
-    return Tenant(key, account_id, system.key(account_id))
-
-
-def _child(system: System, key: str, **members: int) -> str:
+    key = system.key(root["account"]["id"])
     made = system.api.post(
-        "/v1/accounts", json={"name": "Below", **members}, headers={"x-api-key": key}
+        "/v1/accounts", json={"name": "Below", "is_reseller": 1}, headers={"x-api-key": key}
     )
     assert made.status_code == 201, made.text
-    return str(made.json()["id"])
+    account_id = str(made.json()["id"])
+    _furnish(system, account_id)
+    return Tenant(key, account_id, system.key(account_id))
 
 
 def _furnish(system: System, account_id: str) -> None:

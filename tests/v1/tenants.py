@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from domain.manifest.sections import SECTIONS
 from domain.resources import POINTERS
 from gateways.http.v1.collections import COLLECTIONS, QUEUES
 from gateways.ids import PREFIXES, new_id
-from domain.manifest.sections import SECTIONS
 from tests.http.test_voicemail import Office
 from tests.support.sound import wav
 from tests.support.system import System, eventually, new_call_id

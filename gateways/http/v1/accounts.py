@@ -43,9 +43,9 @@ class Brand(BaseModel):
 
 
 class Closed(BaseModel):
-    ok: int
+    ok: int = 1
     id: str
-    status: Literal["closed"]
+    status: Literal["closed"] = "closed"
 
 
 Row, Page, Created, New, Patch = models(ACCOUNTS)
@@ -144,7 +144,7 @@ async def close_account(
     if open_ones := [row["id"] for row in below if row["body"]["status"] != "closed"]:
         raise Conflict(f"below it are {', '.join(open_ones[:20])}; close those first")
     await _change(context, caller, AccountId(id), {"status": "closed"}, if_match)
-    return Closed(ok=1, id=id, status="closed")
+    return Closed(id=id)
 
 
 async def _line(context: Context, id: str) -> list[DictRow]:

@@ -8,8 +8,8 @@ from gateways.http.v1 import rows
 from gateways.http.v1.collections import MEMBERS, QUEUES
 from gateways.http.v1.context import Caller, Context, version_from
 from gateways.http.v1.operation import operation
-from gateways.http.v1.rows import Asked, Cursor, IfMatch, Limit
-from gateways.http.v1.shapes import Deleted, models, row_of
+from gateways.http.v1.rows import Asked, Cursor, Deleted, IfMatch, Limit
+from gateways.http.v1.shapes import models, row_of
 
 KIND, SCOPE = MEMBERS.kind, MEMBERS.scope
 Row, Page, Created, New, Patch = models(MEMBERS)
@@ -103,7 +103,7 @@ async def delete_member(
 ) -> Deleted:
     await _find(context, caller, queue_id, id)
     await context.provisioner.delete(caller.account_id, KIND, id, caller.id, version_from(if_match))
-    return Deleted(ok=1, id=id)
+    return Deleted(id=id)
 
 
 def router() -> Router:

@@ -14,14 +14,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIType, Operation, Parameter, Schema
 from litestar.params import HeaderParameter, QueryParameter
 from psycopg.rows import DictRow
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from domain.errors import Fault, Invalid, NotFound
 from gateways.http.v1 import paging
 from gateways.http.v1.collections import Collection
 from gateways.http.v1.context import Caller, Context, etag, version_from
 from gateways.http.v1.operation import operation
-from gateways.http.v1.shapes import Deleted, models, row_of
+from gateways.http.v1.shapes import models, row_of
 from projections import directory
 from projections.directory import Order
 
@@ -48,6 +48,14 @@ Asked = Request[Any, Any, Any]
 SHOWN = ("ETag",)
 CREATED = ("ETag", "Location")
 """Headers of an answer with a row."""
+
+
+class Deleted(BaseModel):
+    ok: int = 1
+    id: str
+    repointed: list[str] = Field(
+        default=[], description="The rows that pointed to it and now point to nothing"
+    )
 
 
 def sorts_of(one: Collection) -> Any:
@@ -211,7 +219,7 @@ def router(one: Collection, *, lists: bool = True) -> Router:
         )
         if key := row["body"].get(one.object_member):
             await context.objects.delete(key)
-        return Deleted(ok=1, id=id, repointed=list(written.repointed))
+        return Deleted(id=id, repointed=list(written.repointed))
 
     handlers: list[HTTPRouteHandler] = [create_row, get_row, change_row, delete_row]
     if lists:

@@ -24,14 +24,6 @@ _NAMED: dict[str, Any] = {}
 Secret = Annotated[str, Field(max_length=2000)]
 
 
-class Deleted(BaseModel):
-    ok: int
-    id: str
-    repointed: list[str] = Field(
-        default=[], description="The rows that pointed to it and now point to nothing"
-    )
-
-
 def models(one: Collection) -> tuple[type[BaseModel], ...]:
     """Row, page, created row, input and patch of a collection."""
     title, stored = one.title, KINDS[one.kind].model_fields
