@@ -42,7 +42,7 @@ def _plain(text: str) -> str:
 
 def _dumped(value: Any) -> str:
     """Rows member by member; what lies deeper in one line where it is short."""
-    dumper = _Dumper(StringIO(), default_flow_style=None)
+    dumper = _Dumper(StringIO(), default_flow_style=None, sort_keys=False)
     node = dumper.represent_data(value)
     _open(node, 0)
     text: str = yaml.serialize(node, Dumper=_Dumper, width=WIDTH, allow_unicode=True)

@@ -18,7 +18,8 @@ from events.resources import KINDS
 from gateways.manifest import parse
 from tests.manifest.documents import documents
 from tests.manifest.files import applied, export, planned
-from tests.support.given import property_of
+from tests.manifest.test_planning import flow
+from tests.support.given import ACCOUNT, property_of
 
 
 def bodies(state: Directory) -> list[tuple[str, str]]:
@@ -74,6 +75,41 @@ def test_an_export_keeps_what_a_text_is() -> None:
     rows = [{"username": "0012"}, {"username": "1e3"}, {"username": "yes", "display_name": "no: #"}]
     text = export(applied({"users": rows}))
     assert [wish.members for wish in parse(text).wishes[1:]] == rows
+
+
+def test_an_export_reads_like_a_file() -> None:
+    sections = {
+        "users": [{"username": "1001", "display_name": "Ann"}],
+        "numbers": [{"e164": "+12025550123", "dest_kind": "user", "dest_id": "1001"}],
+        "flows": [flow("Main", {"kind": "say", "text": "Hello, " * 20}, is_published=1)],
+    }
+    lines = export(applied(sections)).splitlines()[1:]
+    assert lines == [
+        "account:",
+        f"  id: {ACCOUNT}",
+        "  name: Acme",
+        "",
+        "users:",
+        "  - username: '1001'",
+        "    display_name: Ann",
+        "",
+        "flows:",
+        "  - name: Main",
+        "    start: n0",
+        "    nodes:",
+        "      - id: n0",
+        "        type: say",
+        "        data:",
+        "          kind: say",
+        *lines[16:18],
+        "    edges: []",
+        "    is_published: 1",
+        "",
+        "numbers:",
+        "  - e164: '+12025550123'",
+        "    dest_kind: user",
+        "    dest_id: '1001'",
+    ]
 
 
 # Tables that have to know every kind
