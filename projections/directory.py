@@ -257,11 +257,19 @@ def versions_of_flow(
     ).fetchall()
 
 
+NOT_CLOSED = (
+    "NOT EXISTS (SELECT FROM views.resource AS owner WHERE owner.id = row.account_id"
+    " AND owner.body->>'status' = 'closed')"
+)
+"""Condition on the account of a `row`."""
+
+
 def keys_by_prefix(cursor: Cursor[DictRow], prefix: str) -> list[DictRow]:
-    """The API keys that begin so; whoever compares the hash decides."""
+    """The API keys that begin so, of accounts that are not closed; whoever compares the hash
+    decides."""
     return cursor.execute(
-        "SELECT * FROM views.resource"
-        " WHERE kind = 'api_key' AND body->>'prefix' = %s AND NOT deleted",
+        f"SELECT * FROM views.resource AS row WHERE kind = 'api_key'"
+        f" AND body->>'prefix' = %s AND NOT deleted AND {NOT_CLOSED}".encode(),
         (prefix,),
     ).fetchall()
 

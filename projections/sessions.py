@@ -8,18 +8,20 @@ from psycopg.rows import DictRow
 from events.base import AccountId
 from events.sessions import SessionEnded, SessionOpened
 from projections.base import Positioned, Projection
+from projections.directory import NOT_CLOSED
 
 _OPEN = """
     INSERT INTO session (id, account_id, user_id, epoch, opened_at, expires_at, src_ip)
     VALUES (%(session_id)s, %(account_id)s, %(user_id)s, %(epoch)s, %(at)s, %(expires_at)s,
             %(src_ip)s)"""
-_LIVE = """
+_LIVE = f"""
     SELECT session.*, person.body AS person
       FROM views.session JOIN views.resource AS person
         ON person.id = session.user_id AND person.account_id = session.account_id
        AND person.kind = 'console_user' AND NOT person.deleted
      WHERE session.ended_at IS NULL AND person.body->>'status' = 'active'
-       AND (person.body->>'session_epoch')::bigint = session.epoch"""
+       AND (person.body->>'session_epoch')::bigint = session.epoch
+       AND {NOT_CLOSED.replace("row.", "session.")}"""
 
 
 class Sessions(Projection):

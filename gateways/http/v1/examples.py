@@ -1,6 +1,7 @@
 """Examples in the API document, made from the schemas: a member's own example, else what such a
 name usually holds (`SAMPLES`), else its default or first choice."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -179,7 +180,9 @@ class Examples:
             case "object":
                 return isinstance(sample, dict) and sample.keys() <= schema["properties"].keys()
             case "string":
-                return isinstance(sample, str)
+                return isinstance(sample, str) and bool(
+                    re.search(schema.get("pattern", ""), sample)
+                )
             case "integer" | "number":
                 return isinstance(sample, int | float)
             case _:
