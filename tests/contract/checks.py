@@ -6,6 +6,7 @@ import schemathesis
 from schemathesis import GenerationMode
 
 AUDIO = ("audio/wav", "audio/mpeg", "audio/ogg", "audio/flac", "audio/mp4", "audio/basic")
+OTHER_AUDIO = ("audio/G722", "audio/x-gsm", "audio/x-alaw-basic")
 
 
 @schemathesis.check
@@ -22,6 +23,6 @@ def as_it_is(ctx: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-@schemathesis.deserializer("application/octet-stream")
+@schemathesis.deserializer("application/octet-stream", *AUDIO, *OTHER_AUDIO)
 def of_bytes(ctx: Any, response: Any) -> str:
     return str(response.content)

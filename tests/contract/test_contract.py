@@ -13,9 +13,11 @@ pytestmark = [pytest.mark.contract, pytest.mark.timeout(1200)]
 ROOT = Path(__file__).parents[2]
 PHASES = {
     # every boundary of every member, once: it ends when it is through
-    "examples,coverage": ["--max-examples", "5", "--max-time", "300"],
-    # made up, and along the links: as long as it may
-    "fuzzing,stateful": ["--max-examples", "10", "--max-time", "100"],
+    "examples,coverage": ["--max-time", "200"],
+    # made up, as long as it may
+    "fuzzing": ["--max-examples", "5", "--max-time", "45"],
+    # one operation after another, with the ids that the first has answered
+    "stateful": ["--max-time", "45"],
 }
 
 
