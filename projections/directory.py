@@ -48,7 +48,7 @@ _FREEZE = """
 
 class Directory(Projection):
     name = "directory"
-    version = 3
+    version = 4
     tables = ("resource", "flow_version")
     ddl = """
         CREATE TABLE resource (

@@ -101,7 +101,9 @@ async def log_out(context: Context, caller: Caller) -> Ended:
     id = caller.principal.session_id
     if id is None:
         raise Conflict("this is a key and no session: a key is revoked")
-    await context.sessions.end(caller.account_id, id, caller.id)
+    own = caller.principal.account_id
+    assert own is not None, "a session belongs to an account"
+    await context.sessions.end(own, id, caller.id)
     return Ended(id=id)
 
 
