@@ -35,6 +35,7 @@ MAKE: dict[str, dict[str, Any]] = {
     "voicemail": {},
     "media_file": {"name": "Welcome"},
     "media_playlist": {"name": "Music", "media_ids": ["media_1"]},
+    "console_user": {"email": "ada@acme.example", "role": "agent", "password_ref": "sec_1"},
     "contact_list": {"name": "Spring"},
     "cid_pool": {"name": "New York", "numbers": ["12125550123"]},
     "campaign": {"name": "Spring"},
