@@ -17,6 +17,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "did": ("e164",),
     "sip_trunk": ("cid_number",),
     "forward": ("to", "cid_number"),
+    "campaign": ("cid_number",),
 }
 """Kind → members that are E.164: a plus makes them the same number in every country."""
 
@@ -66,6 +67,8 @@ def shown(kind: str, members: Mapping[str, Any], texts: Mapping[str, str]) -> di
             found[member,] = f"+{value}"
     if kind == "call_limit" and members.get("scope_kind") == "number" and members.get("scope_id"):
         found["scope_id",] = f"+{members['scope_id']}"
+    if kind == "cid_pool":
+        found |= {("numbers", n): f"+{one}" for n, one in enumerate(members.get("numbers", ()))}
     row = replaced(members, found)
     for node in row.get("nodes", ()) if kind == "call_flow" else ():
         node["data"].pop("secretRef", None)

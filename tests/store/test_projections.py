@@ -56,6 +56,7 @@ from events.presence import (
     RemovalReason,
 )
 from events.resources import Changed, Created, Deleted
+from events.sessions import SessionOpened
 from events.webhooks import WebhookTested
 from gateways.ids import new_id
 from gateways.store.events import PgStore
@@ -160,6 +161,8 @@ def a_life(seed: int) -> list[Fact]:
             facts += changed
         if chance.random() < 0.05:
             facts.append(WebhookTested(account_id=ACCOUNT, at=START, webhook_id=webhook))
+    opened = {"account_id": ACCOUNT, "at": START, "session_id": "ses_1", "user_id": "cu_1"}
+    facts.append(SessionOpened(**opened, epoch=0, expires_at=Millis(START + 1), src_ip="::1"))
     return facts + delete(state, author, "webhook", webhook, None, False)
 
 

@@ -46,6 +46,7 @@ SAMPLES: dict[str, Any] = {
     "duration_sec": 65,
     "e164": "+14155550100",
     "edges": [{"id": "e1", "source": "hello", "target": "bye"}],
+    "email": "ada@example.com",
     "end_date": "2026-12-26",
     "end_time": "17:30",
     "end_ts": 1_767_225_665_000,
@@ -159,6 +160,8 @@ class Examples:
                 return [self._of(found.get("items", {}), singular, given=given)]
             case "integer" | "number":
                 return max(found.get("minimum", 0), min(1, found.get("maximum", 1)))
+            case "string" if pattern := found.get("pattern"):
+                return next((text for text in ("text", "1", "") if re.search(pattern, text)), "")
             case kind:
                 return _PLAIN.get(str(kind), {})
 
