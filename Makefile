@@ -7,7 +7,7 @@ ARGS ?=
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement
 EDITABLE := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 
-.PHONY: up setup test check format test-edge bench chaos lock clean
+.PHONY: up setup test check format test-clients test-api test-edge bench chaos lock clean
 
 up: $(VENV)/run.ok
 	@exec $(BIN)/callplane up $(ARGS)
@@ -15,7 +15,7 @@ up: $(VENV)/run.ok
 setup: $(VENV)/run.ok
 
 test: $(VENV)/dev.ok
-	$(BIN)/pytest -n 2 -m "not edge and not chaos" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not edge and not chaos and not contract" $(ARGS)
 
 check: $(VENV)/dev.ok
 	$(BIN)/ruff format --check .
@@ -29,6 +29,14 @@ format: $(VENV)/dev.ok
 
 bench: $(VENV)/run.ok
 	$(BIN)/callplane bench all $(ARGS)
+
+# clients generated from the API document, in Python and TypeScript, at work on the service
+test-clients: $(VENV)/contract.ok
+	$(BIN)/pytest -m contract tests/clients $(ARGS)
+
+# every operation of the API document, with good data and bad
+test-api: $(VENV)/contract.ok
+	$(BIN)/pytest -m contract tests/contract $(ARGS)
 
 test-edge: $(VENV)/dev.ok
 	deploy/edge/install.sh
@@ -44,6 +52,9 @@ lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --quiet --constraint requirements.lock \
 	  --output-file requirements-dev.lock
+	uv pip compile --group contract --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --quiet \
+	  --output-file requirements-contract.lock
 
 clean:
 	rm -rf $(VENV) .callplane
@@ -59,4 +70,10 @@ $(VENV)/run.ok: $(VENV)/bin/pip requirements.lock pyproject.toml
 
 $(VENV)/dev.ok: $(VENV)/run.ok requirements-dev.lock
 	$(INSTALL) requirements-dev.lock
+	@touch $@
+
+$(VENV)/contract.ok: $(VENV)/dev.ok requirements-contract.lock
+	$(PYTHON) -m venv $(VENV)/contract
+	$(VENV)/contract/bin/pip install --quiet --disable-pip-version-check --require-hashes \
+	  --requirement requirements-contract.lock
 	@touch $@

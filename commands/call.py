@@ -17,11 +17,11 @@ from commands.message import (
 )
 from commands.store import Deadline
 from commands.world import World
-from domain import call, capacity, numbers, routing, rtjson
+from domain import call, capacity, costs, numbers, routing, rtjson
 from domain.acd import agents, callers
-from domain.call import Report
+from domain.call import CallSession, Report
 from domain.routing import RouteRequest
-from events.base import CallId, Millis
+from events.base import Millis
 from events.call import CallRouted, DialogEvent, Reject
 from events.capacity import ReleaseReason
 
@@ -123,7 +123,9 @@ def report_dialog(command: ReportDialog, world: World) -> Outcome:
     facts = call.report_dialog(session, owner, report, world.now)
     if call.ends(facts) or command.event is DialogEvent.END:
         # a call that was refused has ended before, and may have had an agent all the same
-        return _ended(facts, command.call_id, ReleaseReason.ENDED, world, command)
+        return _ended(facts, session, ReleaseReason.ENDED, world, command)
+    if facts and session.outcome is not None:
+        facts = costs.priced(session, facts, world.office(owner).directory)
     if users := call.users_busy_with(session, command.event):
         office = world.office(command.account_id)
         busy = agents.begin_calls(office, command.call_id, users, world.now)
@@ -133,18 +135,23 @@ def report_dialog(command: ReportDialog, world: World) -> Outcome:
 
 def _ended(
     facts: Sequence[call.CallFact],
-    call_id: CallId,
+    session: CallSession,
     reason: ReleaseReason,
     world: World,
     command: Command,
 ) -> Outcome:
-    """The end of a call gives back its channels, its place in a queue and its agent in the same
-    commit."""
-    office = world.office(command.account_id)
-    released = capacity.release(office.capacity, command.account_id, call_id, reason, world.now)
+    """The end of a call gives back its channels, its place in a queue and its agent, and says what
+    it has cost, in the same commit."""
+    office, call_id = world.office(command.account_id), session.call_id
+    account = office.directory.account
+    priced = costs.priced(session, facts, office.directory)
+    costly = costs.of_costly_numbers(priced, account.country if account else "US")
+    released = capacity.release(
+        office.capacity, command.account_id, call_id, reason, world.now, costly
+    )
     freed = callers.end_call(office, call_id, world.now)
     wake = floor_deadlines(command.account_id, freed)
-    ended = call.with_queue(facts, *callers.served_by(office, call_id))
+    ended = call.with_queue(priced, *callers.served_by(office, call_id))
     return Outcome([*ended, *released, *freed], {"ok": 1}, wake)
 
 
@@ -162,7 +169,7 @@ def end_lost_call(command: EndLostCall, world: World) -> Outcome:
         return Outcome([], {"ok": 1, "released": 0})
     (session,) = world.calls([command.call_id])
     facts = call.give_up(session, command.account_id, world.now)
-    ended = _ended(facts, command.call_id, ReleaseReason.LOST, world, command)
+    ended = _ended(facts, session, ReleaseReason.LOST, world, command)
     return ended._replace(reply={"ok": 1, "released": 1})
 
 
@@ -184,4 +191,4 @@ def give_up_idle_call(command: GiveUpIdleCall, world: World) -> Outcome:
     if due > world.now:
         return Outcome([], {}, [Deadline(due, command.account_id, command.call_id)])
     facts = call.give_up(session, command.account_id, world.now)
-    return _ended(facts, command.call_id, ReleaseReason.IDLE, world, command)
+    return _ended(facts, session, ReleaseReason.IDLE, world, command)

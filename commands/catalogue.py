@@ -13,6 +13,7 @@ from commands import (
     presence,
     queues,
     resources,
+    sessions,
     transfer,
     voicemail,
     webhooks,
@@ -43,6 +44,7 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "carrier.PortNumber": (carrier.PortNumber, carrier.port_number),
     "carrier.ReportMessage": (carrier.ReportMessage, carrier.report_message),
     "webhooks.RequestTest": (webhooks.RequestTest, webhooks.request_test),
+    "webhooks.DisableWebhook": (webhooks.DisableWebhook, webhooks.disable_webhook),
     "bans.ReportFailedAuth": (bans.ReportFailedAuth, bans.report_failed_auth),
     "bans.ReportOffence": (bans.ReportOffence, bans.report_offence),
     "bans.ReportBans": (bans.ReportBans, bans.report_bans),
@@ -62,6 +64,8 @@ CATALOGUE: dict[str, tuple[type[Command], Handler[Any]]] = {
     "resources.CreateRow": (resources.CreateRow, resources.create_row),
     "resources.ChangeRow": (resources.ChangeRow, resources.change_row),
     "resources.DeleteRow": (resources.DeleteRow, resources.delete_row),
+    "sessions.OpenSession": (sessions.OpenSession, sessions.open_session),
+    "sessions.EndSession": (sessions.EndSession, sessions.end_session),
 }
 
 DEADLINES: dict[type[Command], Handler[Any]] = {

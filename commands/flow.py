@@ -1,6 +1,6 @@
 """Commands about a call in its flow: begin, what comes next, and what would come (spec 04)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints
@@ -8,13 +8,14 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from commands.acd import floor_deadlines
 from commands.message import CallIdField, Command, Hold, Line, Outcome, Printable
 from commands.world import World
-from domain import voicemail
+from domain import costs, voicemail
 from domain.call import CallSession
 from domain.flow import session, simulation, waiting
 from domain.flow.node import Answer, Context
 from domain.flow.session import Told
 from domain.routing import Office
 from events.base import Millis
+from events.call import CallRevised
 from events.flow import FlowCommand, Noop, Originate
 
 
@@ -64,7 +65,9 @@ def step_flow(command: StepFlow, world: World) -> Outcome:
     answer = Answer(command.outcome, command.data)
     told = session.step(call, context_of(command, call, world), answer, command.seq)
     world.hear_of(command.account_id, command.call_id)
-    outcome = _outcome(command, told)
+    directory = world.office(command.account_id).directory
+    late = costs.revised(call, told.facts, command.account_id, directory, world.now)
+    outcome = _outcome(command, told, late)
     if outcome.facts or not command.hold_ms or not isinstance(told.command, Noop):
         return outcome
     until = min(world.now + command.hold_ms, told.look_at or 2**62)
@@ -101,10 +104,12 @@ def _office(command: Command, world: World) -> Office:
     return office
 
 
-def _outcome(command: StartFlow | StepFlow, told: Told) -> Outcome:
+def _outcome(
+    command: StartFlow | StepFlow, told: Told, late: Sequence[CallRevised] = ()
+) -> Outcome:
     reply = {"callId": command.call_id, "seq": told.seq, **wired(told.command)}
     wake = floor_deadlines(command.account_id, told.floor)
-    return Outcome(told.all_facts, reply, wake)
+    return Outcome([*told.all_facts, *late], reply, wake)
 
 
 def wired(command: FlowCommand | Originate) -> dict[str, Any]:

@@ -32,11 +32,13 @@ Kind = Literal[
     "webhook",
     "api_key",
     "call_limit",
+    "rate_plan",
     "media_file",
     "media_playlist",
     "contact_list",
     "cid_pool",
     "campaign",
+    "console_user",
 ]
 assert set(get_args(Kind)) == set(KINDS), "every kind of row can be asked for"
 

@@ -18,19 +18,20 @@ from domain.dnc import DncList, Label
 from domain.node_bans import NodeBans
 from domain.offences import Offence
 from domain.presence import Contact, ContactKey, Presence
+from domain.spending import Spending
 from domain.tolls import Tolls
 from domain.voicemail import Mailbox, Message
 from domain.windows import Starts, Window
 from events.base import Millis
 
-CAPACITY = "capacity.state.v2"
+CAPACITY = "capacity.state.v3"
 PRESENCE = "presence.state.v2"
 BANS = "bans.state.v1"
 DNC = "dnc.state.v1"
 MAILBOX = "voicemail.state.v1"
 NAMES = (CAPACITY, PRESENCE, BANS, DNC, MAILBOX)
 
-_CAPACITY = TypeAdapter(tuple[list[Admission], list[tuple[Window, Starts]], Tolls])
+_CAPACITY = TypeAdapter(tuple[list[Admission], list[tuple[Window, Starts]], Tolls, Spending])
 _PRESENCE = TypeAdapter(
     tuple[list[tuple[ContactKey, Contact]], list[tuple[ContactKey, Millis]], Floor]
 )
@@ -50,13 +51,13 @@ _MAILBOX = TypeAdapter(dict[str, Message])
 
 def dump_capacity(state: Capacity) -> bytes:
     return _CAPACITY.dump_json(
-        (list(state.open.values()), list(state.windows.items()), state.tolls)
+        (list(state.open.values()), list(state.windows.items()), state.tolls, state.spending)
     )
 
 
 def load_capacity(data: bytes) -> Capacity:
-    admissions, counted, costly = _CAPACITY.validate_json(data)
-    return capacity.restored(admissions, dict(counted), costly)
+    admissions, counted, costly, spent = _CAPACITY.validate_json(data)
+    return capacity.restored(admissions, dict(counted), costly, spent)
 
 
 def dump_bans(state: BanList) -> bytes:

@@ -18,7 +18,18 @@ from typing import Any, Generic, TypeVar
 
 from commands import snapshots
 from commands.store import History, Numbered, Snapshot
-from domain import bans, call, capacity, carrier, directory, dnc, presence, resources, voicemail
+from domain import (
+    bans,
+    call,
+    capacity,
+    carrier,
+    directory,
+    dnc,
+    presence,
+    resources,
+    sessions,
+    voicemail,
+)
 from domain.addresses import Ranges
 from domain.bans import BanList
 from domain.call import CallSession
@@ -30,6 +41,7 @@ from domain.dnc import DncList
 from domain.presence import Presence
 from domain.resources import Claim, Name
 from domain.routing import Office, Platform
+from domain.sessions import Session
 from domain.voicemail import Mailbox
 from events.acd import AcdFact
 from events.bans import BansFact
@@ -41,8 +53,9 @@ from events.dnc import DncFact
 from events.flow import Dial
 from events.presence import PresenceFact
 from events.resources import Changed, ClaimFact, Created, Deleted
+from events.sessions import SessionEnded, SessionFact, SessionOpened
 from events.voicemail import VoicemailFact
-from events.webhooks import WebhookTested
+from events.webhooks import WebhookFact
 
 S = TypeVar("S")
 K = TypeVar("K")
@@ -149,6 +162,7 @@ class World:
         """Mailbox → when its PIN was tried: a memory, of which nothing is durable."""
         self._webhooks: Bounded[StreamName, Held[None]] = Bounded(max_calls)
         self._reports: Bounded[StreamName, Held[CarrierFact | None]] = Bounded(max_calls)
+        self._sessions: Bounded[StreamName, Held[Session]] = Bounded(max_calls)
         self._distrusted: set[StreamName] = set()
 
     # What handlers ask for
@@ -247,6 +261,13 @@ class World:
             raise Missing(streams=[stream])
         return held.state
 
+    def session(self, session_id: str) -> Session:
+        stream = StreamName("session-" + session_id)
+        held = self._sessions.used(stream)
+        if held is None:
+            raise Missing(streams=[stream])
+        return held.state
+
     def credential(self, account_id: AccountId, ref: str) -> Credential | None:
         known = self.account(account_id).credentials
         if ref not in known:
@@ -282,10 +303,12 @@ class World:
             case VoicemailFact():
                 self._grown.add(stream)
                 return _evolved(self._mailboxes[stream], voicemail.evolve, fact)
-            case WebhookTested():
+            case WebhookFact():
                 return _evolved(self._webhooks[stream], _unchanged, fact)
             case CarrierFact():
                 return _evolved(self._reports[stream], carrier.evolve, fact)
+            case SessionOpened() | SessionEnded():
+                return _evolved(self._sessions[stream], sessions.evolve, fact)
             case Created() | Changed() | Deleted():
                 rows = self._accounts[fact.account_id].directory
                 version = directory.version_of(rows, fact.id) + 1
@@ -339,6 +362,9 @@ class World:
             for fact in facts:
                 _evolved(report, carrier.evolve, fact)
             self._reports[stream] = report
+        elif stream.startswith("session-"):
+            opened = sessions.fold(stream.removeprefix("session-"), facts)  # type: ignore[arg-type]
+            self._sessions[stream] = Held(opened, len(facts))
         else:
             self._bans[stream] = _folded(BanList(), history, snapshots.load_bans, bans.evolve)
 
@@ -370,10 +396,12 @@ class World:
                 self._dnc.pop(stream, None)
             elif isinstance(fact, VoicemailFact):
                 self._mailboxes.pop(stream, None)
-            elif isinstance(fact, WebhookTested):
+            elif isinstance(fact, WebhookFact):
                 self._webhooks.pop(stream, None)
             elif isinstance(fact, CarrierFact):
                 self._reports.pop(stream, None)
+            elif isinstance(fact, SessionFact):
+                self._sessions.pop(stream, None)
             else:
                 self._accounts.pop(fact.account_id, None)
 
@@ -389,6 +417,7 @@ class World:
         self._mailboxes.clear()
         self._webhooks.clear()
         self._reports.clear()
+        self._sessions.clear()
         self._distrusted.clear()
 
     def trim(self) -> None:
@@ -401,6 +430,7 @@ class World:
         self.guesses.trim()
         self._webhooks.trim()
         self._reports.trim()
+        self._sessions.trim()
         while len(self._dnc) > 1 and self._dnc_numbers() > self._max_dnc_numbers:
             self._dnc.popitem(last=False)
 

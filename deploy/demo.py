@@ -90,9 +90,8 @@ def _examples() -> list[str]:
 
 
 async def _apply(text: str, settings: Settings, reader: Reader, provisioner: Provisioner) -> None:
-    wished = manifest.parse(text)
-    for change in await manifest.plan(wished, reader, wiring.vault(settings, reader)):
-        await manifest.carry_out(wished.account_id, change, provisioner, "demo")
+    vault = wiring.vault(settings, reader)
+    await manifest.apply(manifest.parse(text), reader, vault, provisioner, "demo")
 
 
 async def _key(settings: Settings, provisioner: Provisioner) -> str:

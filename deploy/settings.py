@@ -22,7 +22,10 @@ from gateways.media.objects import SCHEMES
 
 PREFIX = "CALLPLANE_"
 SECRETS = frozenset(
-    {"admin_token", "secret_key", "nonce_secret", "carrier_hooks", "smtp_url", "tts_header"}
+    {
+        *("admin_token", "secret_key", "other_secret_keys", "nonce_secret", "session_secret"),
+        *("carrier_hooks", "smtp_url", "tts_header"),
+    }
 )
 """Never printed."""
 
@@ -137,8 +140,16 @@ class Settings(BaseModel):
     secret_key: str = ""
     """Key of the encrypted store: base64 of 32 bytes or a passphrase; empty: made and kept in
     the data directory. Losing it loses every password hash and webhook secret."""
+    other_secret_keys: str = ""
+    """Further keys that open what was sealed with them, comma-separated; they seal nothing. To give
+    running services another SECRET_KEY: start all with the new one here, then all with the new one
+    as SECRET_KEY and the old one here, then `callplane secrets rotate`, then take the old one out.
+    Keys that were made need none of this: `callplane secrets rotate` is all."""
     nonce_secret: str = ""
     """Signs digest nonces; the same as `secret` of Kamailio's auth module. Empty: made and kept."""
+    session_secret: str = ""
+    """Signs the tokens of console users. NEW,OLD while it is changed: the first one signs, both are
+    believed. Empty: made and kept."""
     wholesale: str = ""
     """SIP host[:port] of the platform's carrier for calls that match no route; comma-separated."""
     media_uri: str = "sip:flow@127.0.0.1:5080"
@@ -158,6 +169,8 @@ class Settings(BaseModel):
     """Private networks that webhooks may go to in spite of the guard (development: loopback)."""
     webhook_retry_sec: float = Field(5.0, gt=0)
     """First pause after a failed delivery; it doubles up to an hour, for three days."""
+    webhook_keep_days: float = Field(30, ge=1)
+    """How long delivered webhooks stay listed; dead letters stay as long as their webhook does."""
     smtp_url: Annotated[str, AfterValidator(_smtp)] = ""
     """Where mail about voicemail is handed in: smtp://user:password@host:port (TLS when offered,
     always with a password), smtp+starttls://, smtps://, smtp+plain://. Empty: no mail is sent."""
@@ -173,6 +186,16 @@ class Settings(BaseModel):
     """Call sessions that a worker keeps in memory."""
     events_retention_days: float = Field(7, gt=0)
     """How long the bus keeps facts for outside consumers."""
+    api_rate: float = Field(100, ge=0, le=1_000_000)
+    """Requests a second to /v1 that a credential may make in the long run, at each process of the
+    public API. Beyond it: 429. 0: as many as it likes."""
+    api_burst: int = Field(200, ge=1)
+    """Requests that a credential may make at once."""
+    api_stranger_rate: float = Field(10, ge=0, le=1_000_000)
+    """Requests a second to /v1 from one address (of IPv6: one /64) without a good credential, which
+    are refused before the store is asked. 0: as many as it likes."""
+    api_stranger_burst: int = Field(200, ge=1)
+    """Such requests at once; also the first ones with a credential that is new to the process."""
     max_viewers: int = Field(1_000, ge=1)
     """Live views (wallboards) that a process of the realtime service serves at a time."""
     max_body_bytes: int = Field(1024 * 1024, ge=1024)
@@ -218,12 +241,17 @@ def load(
     return settings, origins
 
 
+def secret_file(settings: Settings, name: str) -> Path:
+    """Where a secret lies that was made."""
+    return settings.data_dir / "secrets" / name
+
+
 def made_secret(settings: Settings, name: str) -> str:
     """A secret setting, or the one that was made on first use and is kept in the data directory."""
     given: str = getattr(settings, name)
     if given:
         return given
-    file = settings.data_dir / "secrets" / name
+    file = secret_file(settings, name)
     try:
         return file.read_text().strip()
     except FileNotFoundError:

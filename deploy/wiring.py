@@ -23,14 +23,14 @@ from nats.aio.client import Client
 
 from commands.loop import Loop
 from commands.world import Options, World
-from deploy.settings import Settings, carrier_secrets, made_secret
+from deploy.settings import Settings, carrier_secrets, made_secret, secret_file
 from domain.addresses import Ranges
 from domain.detection import rules_from
 from domain.routing import Platform
 from events.base import AccountId, Millis
 from gateways import metrics
 from gateways.access import Gate
-from gateways.addresses import networks
+from gateways.addresses import Proxies, networks
 from gateways.bus.client import Commander
 from gateways.bus.connection import PARTITIONS, connect, ensure_streams
 from gateways.bus.edge import EdgeBus
@@ -47,11 +47,14 @@ from gateways.edge.polls import Polls
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
+from gateways.http.buckets import Buckets
+from gateways.http.console import login_endpoint
 from gateways.http.control.app import ControlPlane
 from gateways.http.control.media import Media
 from gateways.http.control.speech import Prompts
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.health import health_endpoints, readiness
+from gateways.http.limits import Limits, limited
 from gateways.http.realtime.app import realtime as live_views
 from gateways.http.server import GRACE, serve
 from gateways.http.v1.app import api as public_api
@@ -62,21 +65,28 @@ from gateways.mail.sender import MailSender
 from gateways.mail.server import mail_server
 from gateways.media.mailroom import Mailroom
 from gateways.media.objects import ObjectStore, open_objects
+from gateways.passwords import Passwords
 from gateways.provisioning import Provisioner
 from gateways.realtime.hub import Hub
 from gateways.realtime.tap import Tap
 from gateways.realtime.tickets import Tickets
 from gateways.realtime.viewers import Viewers
 from gateways.security import Security
+from gateways.sessions import Sessions, keys_from
 from gateways.speech.local import LocalVoice
 from gateways.speech.remote import HttpVoice
 from gateways.speech.rendering import Rendering
 from gateways.speech.voice import Voice
 from gateways.store import boards
 from gateways.store.events import PgStore
+from gateways.store.guesses import Guesses
+from gateways.store.keys import KeyFile, Keyring, key_from
+from gateways.store.last_used import LastUsed
 from gateways.store.projector import Projector
 from gateways.store.reader import Reader
-from gateways.store.secrets import Opened, Vault, key_from
+from gateways.store.requests import Requests
+from gateways.store.secrets import Opened, Vault
+from gateways.webhooks.disabling import Disabler
 from gateways.webhooks.sender import Sender
 from projections.wallboard.board import Board
 
@@ -155,6 +165,13 @@ async def commanding(client: Client, patience: float = 0.0) -> AsyncIterator[Com
 
 
 @asynccontextmanager
+async def connected(servers: Servers, name: str) -> AsyncIterator[Commander]:
+    """Commands over a connection of their own."""
+    async with bus(servers, name) as client, commanding(client) as commander:
+        yield commander
+
+
+@asynccontextmanager
 async def background(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> AsyncIterator[None]:
     """Tasks that live as long as the block; one that fails ends the process, which is started
     again."""
@@ -180,7 +197,7 @@ async def background(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> AsyncIt
 async def worker(settings: Settings, servers: Servers, slot: int) -> None:
     """Serve commands until told to stop. `slot` numbers the workers of this machine."""
     name = f"{settings.worker_name or socket.gethostname()}-{slot}"
-    store = PgStore(servers.database_url, key_from(made_secret(settings, "secret_key")))
+    store = PgStore(servers.database_url, keyring(settings))
     async with bus(servers, f"worker {name}") as client:
         await ensure_streams(client, settings.events_retention_days)
         leases = Leases(client, await client.jetstream().key_value(PARTITIONS), name)
@@ -267,10 +284,30 @@ async def api(settings: Settings, servers: Servers) -> None:
         reader = await stack.enter_async_context(reading(servers))
         commander = await stack.enter_async_context(commanding(client))
         context = public_context(settings, client, commander, reader)
+        pruning = asyncio.create_task(context.requests.prune())
+        await stack.enter_async_context(background(stop, pruning))
         url = f"http://{settings.bind}:{settings.api_port}"
         health = _health(client, reader, None, context.objects)
         app = public_api(context, health, url, settings.max_body_bytes)
-        await serve(measured(app), settings.bind, settings.api_port, stop)
+        await serve(
+            measured(limited(app, limits(settings))), settings.bind, settings.api_port, stop
+        )
+
+
+async def console(settings: Settings, servers: Servers) -> None:
+    """The console: so far, who it is that comes."""
+    stop = stop_on_signal()
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(bus(servers, "console"))
+        reader = await stack.enter_async_context(reading(servers))
+        commander = await stack.enter_async_context(commanding(client))
+        login = login_endpoint(
+            sessions(settings, commander, reader),
+            Proxies(networks(settings.trusted_proxies)),
+            settings.max_body_bytes,
+        )
+        app = application([login, *_health(client, reader)])
+        await serve(app, settings.bind, settings.console_port, stop)
 
 
 async def realtime(settings: Settings, servers: Servers) -> None:
@@ -281,7 +318,7 @@ async def realtime(settings: Settings, servers: Servers) -> None:
         await ensure_streams(client, settings.events_retention_days)
         reader = await stack.enter_async_context(reading(servers))
         commander = await stack.enter_async_context(commanding(client))
-        viewers = Viewers(settings.max_viewers, partial(reader.caught_up, "directory"))
+        viewers = Viewers(settings.max_viewers, partial(_settled, reader))
         hub = Hub(client, partial(_board, reader), _begin_of_day, clock, viewers)
         tasks = (hub.run(), viewers.run(), viewers.close_at(stop))
         running = [asyncio.create_task(task) for task in tasks]
@@ -291,11 +328,17 @@ async def realtime(settings: Settings, servers: Servers) -> None:
             Gate(networks(settings.node_cidrs), settings.admin_token),
             hub,
             Tap(client),
-            Tickets(client, key_from(made_secret(settings, "secret_key"))),
+            Tickets(client, keyring(settings)),
             _health(client, reader),
             settings.max_body_bytes,
         )
         await serve(app, settings.bind, settings.realtime_port, stop, websockets=True)
+
+
+async def _settled(reader: Reader) -> None:
+    """Keys and console users, and their sessions, are looked up in these."""
+    for model in ("directory", "sessions"):
+        await reader.caught_up(model)
 
 
 async def _board(reader: Reader, account_id: AccountId) -> Board:
@@ -321,7 +364,9 @@ async def sender(settings: Settings, servers: Servers) -> None:
         allowed = networks(settings.webhook_allow_cidrs)
         pause = settings.webhook_retry_sec
         secrets = Opened(vault(settings, reader))
-        sending = Sender(servers.database_url, reader, secrets, allowed, pause)
+        disabler = Disabler(lambda: connected(servers, "sender"))
+        keep = settings.webhook_keep_days
+        sending = Sender(servers.database_url, reader, secrets, allowed, pause, keep, disabler)
         others = []
         if settings.smtp_url:
             mail = MailSender(
@@ -336,13 +381,6 @@ async def sender(settings: Settings, servers: Servers) -> None:
             await sending.run(stop)
             if others:
                 await asyncio.wait(others, timeout=GRACE)
-
-
-async def bare_service(settings: Settings, servers: Servers, port: int, name: str) -> None:
-    """A service that has no pages yet: it answers for its health."""
-    stop = stop_on_signal()
-    async with bus(servers, name) as client, reading(servers) as reader:
-        await serve(application(_health(client, reader)), settings.bind, port, stop)
 
 
 def projector(servers: Servers) -> None:
@@ -371,7 +409,22 @@ def _observe_page(reached: Mapping[str, int], count: int, seconds: float) -> Non
 
 
 def vault(settings: Settings, reader: Reader) -> Vault:
-    return Vault(reader.pool, key_from(made_secret(settings, "secret_key")))
+    return Vault(reader.pool, keyring(settings))
+
+
+def keyring(settings: Settings) -> Keyring:
+    """The keys of the encrypted store: those that are set, or those of the data directory."""
+    also = [text.strip() for text in settings.other_secret_keys.split(",") if text.strip()]
+    if settings.secret_key:
+        return Keyring.of(*map(key_from, (settings.secret_key, *also)))
+    file = key_file(settings)
+    return Keyring(lambda: [key_from(text) for text in (*file.texts(), *also)])
+
+
+def key_file(settings: Settings) -> KeyFile:
+    """The keys that were made, where none is set."""
+    made_secret(settings, "secret_key")
+    return KeyFile(secret_file(settings, "secret_key"))
 
 
 def objects(settings: Settings) -> ObjectStore:
@@ -394,6 +447,7 @@ def public_context(
     settings: Settings, client: Client, commander: Commander, reader: Reader
 ) -> Context:
     """What the handlers of /v1 share, and whoever lets in by the same credentials."""
+    sealed = vault(settings, reader)
     return Context(
         commander,
         reader,
@@ -402,14 +456,38 @@ def public_context(
         Importer(commander, reader),
         objects(settings),
         settings.max_media_bytes,
-        vault(settings, reader),
+        sealed,
         platform(settings),
+        LastUsed(reader),
+        sessions(settings, commander, reader),
+        Proxies(networks(settings.trusted_proxies)),
+        Requests(reader.pool, sealed),
+    )
+
+
+def limits(settings: Settings) -> Limits:
+    return Limits(
+        Buckets(settings.api_rate, settings.api_burst),
+        Buckets(settings.api_stranger_rate, settings.api_stranger_burst),
+        networks(settings.trusted_proxies),
     )
 
 
 def provisioner(settings: Settings, commander: Commander, reader: Reader) -> Provisioner:
     insecure = networks(settings.webhook_allow_cidrs)
-    return Provisioner(commander, reader, vault(settings, reader), insecure)
+    return Provisioner(commander, reader, vault(settings, reader), insecure, Passwords())
+
+
+def sessions(settings: Settings, commander: Commander, reader: Reader) -> Sessions:
+    return Sessions(
+        commander,
+        reader,
+        vault(settings, reader),
+        Passwords(),
+        Guesses(reader),
+        LastUsed(reader),
+        keys_from(made_secret(settings, "session_secret")),
+    )
 
 
 def application(endpoints: Sequence[Endpoint]) -> Asgi:

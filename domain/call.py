@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from domain.flow import run
+from domain.flow import outside, run
+from domain.flow.outside import Leg
 from domain.flow.run import FlowRun
 from events.base import AccountId, CallId, Fact, Millis
 from events.call import (
@@ -68,12 +69,16 @@ class CallSession:
     started_ts: Millis | None = None
     ring_ts: Millis | None = None
     answer_ts: Millis | None = None
+    answered_hop: CallRouted | None = None
+    """Where the call had been sent last when it was answered."""
     outcome: Outcome | None = None
     """Set when the call has ended."""
     last_seen: Millis = Millis(0)
     """When the last fact was decided: the call's last sign of life."""
     flow: FlowRun | None = None
     """The flow that was started last."""
+    legs: tuple[Leg, ...] = ()
+    """What its flows have dialled outside."""
     refused: list[TransferRefused] = field(default_factory=list)
     """Transfers that were refused."""
     early_reports: list[Report] = field(default_factory=list)
@@ -310,6 +315,7 @@ def evolve(state: CallSession, fact: CallFact) -> CallSession:
             state.ring_ts = fact.ts
         case CallAnswered():
             state.answer_ts = fact.ts
+            state.answered_hop = state.hops[-1]
         case CallEnded() | CallRevised():
             state.outcome = fact.outcome
             state.answer_ts = fact.outcome.answer_ts
@@ -319,6 +325,7 @@ def evolve(state: CallSession, fact: CallFact) -> CallSession:
             )
         case FlowStepped():
             state.flow = run.evolved(state.flow, fact)
+            state.legs = outside.evolved(state.legs, fact)
             if isinstance(command := fact.command, Record) and command.voicemail_id:
                 state.recorded[command.key] = command.voicemail_id
         case TransferRefused():

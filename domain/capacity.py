@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, assert_never
 
-from domain import tolls, windows
+from domain import spending, tolls, windows
+from domain.spending import Spending
 from domain.tolls import Tolls
 from domain.windows import Windows
 from events.base import AccountId, CallId, Millis
@@ -69,6 +70,7 @@ class Capacity:
     holders: dict[Hold, set[CallId]] = field(default_factory=dict)
     windows: Windows = field(default_factory=dict)
     tolls: Tolls = field(default_factory=Tolls)
+    spending: Spending = field(default_factory=Spending)
 
 
 def used(state: Capacity, hold: Hold) -> int:
@@ -163,12 +165,25 @@ def hold_legs(
 
 
 def release(
-    state: Capacity, account_id: AccountId, call_id: CallId, reason: ReleaseReason, now: Millis
+    state: Capacity,
+    account_id: AccountId,
+    call_id: CallId,
+    reason: ReleaseReason,
+    now: Millis,
+    costly_micros: int = 0,
 ) -> list[ChannelsReleased]:
     """Give back what `call_id` holds; nothing when it holds nothing (any more)."""
     if call_id not in state.open:
         return []
-    return [ChannelsReleased(account_id=account_id, at=now, call_id=call_id, reason=reason)]
+    return [
+        ChannelsReleased(
+            account_id=account_id,
+            at=now,
+            call_id=call_id,
+            reason=reason,
+            costly_micros=costly_micros,
+        )
+    ]
 
 
 # Evolve
@@ -198,8 +213,13 @@ def evolve(state: Capacity, fact: CapacityFact) -> Capacity:
         case ChannelsReleased():
             if admission := state.open.pop(fact.call_id, None):
                 _let_go(state, fact.call_id, admission.all_holds)
+            if fact.costly_micros:
+                spending.add(state.spending, fact.at, fact.costly_micros)
         case TollFraudSuspected():
-            state.tolls.alarmed = True
+            if fact.spent_micros is None:
+                state.tolls.alarmed = True
+            else:
+                state.spending.alarmed = True
         case LimitExceeded():
             pass  # the start that exceeded it is counted already
         case _:
@@ -231,10 +251,13 @@ def _count(state: Capacity, fact: ChannelsTaken | LegsHeld) -> None:
 
 
 def restored(
-    admissions: Iterable[Admission], counted: Windows | None = None, costly: Tolls | None = None
+    admissions: Iterable[Admission],
+    counted: Windows | None = None,
+    costly: Tolls | None = None,
+    spent: Spending | None = None,
 ) -> Capacity:
     """The state with exactly these (a snapshot holds nothing else)."""
-    state = Capacity(windows=counted or {}, tolls=costly or Tolls())
+    state = Capacity(windows=counted or {}, tolls=costly or Tolls(), spending=spent or Spending())
     for admission in admissions:
         state.open[admission.call_id] = admission
         _hold(state, admission.call_id, admission.all_holds)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, assert_never
 
+from domain import rating
+from domain.rating import Tariff
 from events.base import Millis
 from events.resources import (
     Account,
@@ -20,6 +22,7 @@ from events.resources import (
     Extension,
     InQueueOption,
     OutboundRoute,
+    RatePlan,
     Resource,
     SipDevice,
     SipTrunk,
@@ -69,6 +72,8 @@ class Directory:
     trunks: dict[str, SipTrunk] = field(default_factory=dict)
     routes: dict[str, OutboundRoute] = field(default_factory=dict)
     limits: dict[str, CallLimit] = field(default_factory=dict)
+    tariffs: dict[str, Tariff] = field(default_factory=dict)
+    """Rate plans by id."""
 
 
 def body_of(state: Directory, id: str | None, kind: type[B]) -> B | None:
@@ -168,6 +173,8 @@ def put(state: Directory, row: Row) -> None:
             state.routes[row.id] = row.body
         case CallLimit():
             state.limits[row.id] = row.body
+        case RatePlan():
+            state.tariffs[row.id] = rating.tariff(row.id, row.body)
 
 
 def freeze(state: Directory, id: str, flow: CallFlow) -> None:
@@ -200,6 +207,8 @@ def _unlink(state: Directory, row: Row) -> None:
             state.routes.pop(row.id, None)
         case CallLimit():
             state.limits.pop(row.id, None)
+        case RatePlan():
+            state.tariffs.pop(row.id, None)
 
 
 # Fold

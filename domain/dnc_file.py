@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from domain import numbers
-from domain.errors import Invalid
+from domain.errors import Fault, Invalid
 from events.dnc import Entry, RejectedLine
 
 COLUMNS = ("e164", "reason", "source", "expires_at")
@@ -38,7 +38,7 @@ def read(text: str) -> tuple[tuple[str, ...], list[Line]]:
     except csv.Error as error:
         raise Invalid(f"the file is no CSV: {error}") from None
     if not lines:
-        raise Invalid("the file is empty")
+        raise Invalid("the file is empty", [Fault("", "is empty")])
     header = [cell.strip().lower() for cell in lines[0].cells]
     if not _NUMBER & set(header):
         return COLUMNS, lines

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, assert_never
 
-from domain import rules
+from domain import console_user, rules
 from domain.directory import Directory, Row, body_of
 from domain.errors import Conflict, Fault, Forbidden, Invalid, NotFound, PreconditionFailed
 from domain.flow import validation, versions
@@ -23,6 +23,7 @@ from events.resources import (
     AgentQueueAssignment,
     CallFlow,
     CallLimit,
+    ConsoleUser,
     Did,
     Extension,
     InQueueOption,
@@ -38,13 +39,14 @@ from events.resources import (
 
 
 class Name(NamedTuple):
-    """A platform-wide name: a telephone number, a SIP domain, a device's login."""
+    """A platform-wide name: a telephone number, a SIP domain, a device's login, an e-mail
+    address."""
 
     space: str
     key: str
 
 
-NAMED_BY = {"e164": "/e164", "domain": "/domain", "login": "/auth_username"}
+NAMED_BY = {"e164": "/e164", "domain": "/domain", "login": "/auth_username", "email": "/email"}
 """Space of names → the member that a row has its name from."""
 
 
@@ -80,6 +82,7 @@ TARGETS: dict[str, str | None] = {
 """Kind of a route target → kind of the row that it names."""
 
 POINTERS: dict[str, dict[str, str]] = {
+    "account": {"rate_plan_id": "rate_plan"},
     "sip_user": {"voicemail_id": "voicemail"},
     "voicemail": {"greeting_media_id": "media_file"},
     "media_playlist": {"media_ids": "media_file"},
@@ -155,6 +158,7 @@ def change(
     before = row.body.model_dump()
     body = _checked(state, kind, _merged(before, patch), before)
     body = versions.next(body, row.body, patch, state.published.get(id, {}))
+    body = console_user.renewed(body, row.body)
     after = body.model_dump()
     changed = tuple(member for member in after if after[member] != before[member])
     if not changed:
@@ -229,6 +233,8 @@ def names_of(body: Resource) -> Iterator[Name]:
             yield Name("domain", body.domain.lower())
         case SipDevice():
             yield Name("login", f"{body.auth_username}@{body.realm.lower()}")
+        case ConsoleUser():
+            yield Name("email", body.email)
 
 
 def kind_of(body: Resource) -> str:

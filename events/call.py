@@ -156,6 +156,17 @@ class CallAnswered(CallFact):
     ts: Millis
 
 
+class Charge(Value):
+    """What a part of a call costs: the call itself, or a leg that went out of it."""
+
+    rate_id: str
+    """``rate_…:out:44``: the rate plan, the direction and the prefix that has matched."""
+    number: str
+    billed_sec: int
+    """What is paid for: the seconds of the part in full increments; 0: it was not answered."""
+    cost_micros: int
+
+
 class Outcome(Value):
     """The whole course of a call, as its CDR shows it. Times in epoch milliseconds."""
 
@@ -176,6 +187,12 @@ class Outcome(Value):
     """The last queue that the call was in."""
     agent_id: str | None = None
     """The last agent whom a queue has given the caller to."""
+    cost_micros: int | None = None
+    """The sum of `charges`, in millionths of the currency; null: no rate is for this call."""
+    currency: str | None = None
+    rate_id: str | None = None
+    """That of the dearest charge."""
+    charges: tuple[Charge, ...] = ()
 
     @property
     def answered(self) -> bool:

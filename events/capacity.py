@@ -86,6 +86,8 @@ class ChannelsReleased(CapacityFact):
 
     call_id: CallId
     reason: ReleaseReason
+    costly_micros: int = 0
+    """What the call has paid for numbers abroad and premium numbers (`Outcome.charges`)."""
 
 
 class LimitExceeded(CapacityFact):
@@ -102,12 +104,16 @@ class LimitExceeded(CapacityFact):
 
 
 class TollFraudSuspected(CapacityFact):
-    """More costly calls within an hour than the account's history explains (once an hour)."""
+    """More costly calls within an hour, or more spent on them, than the account's history explains
+    (each once an hour)."""
 
     call_id: CallId
     number: str
     count: int
     """Costly calls of this hour before this one."""
     usual: int
+    spent_micros: int | None = None
+    """What costly calls of this hour have cost; null: their number is what is suspicious."""
+    usual_micros: int | None = None
     action: str
     """``alert``: the call was let through; ``block``: it was refused."""

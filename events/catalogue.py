@@ -13,6 +13,7 @@ from events import (
     dnc,
     presence,
     resources,
+    sessions,
     voicemail,
     webhooks,
 )
@@ -75,7 +76,10 @@ CATALOGUE: dict[str, type[Fact]] = {
     "voicemail.message_read.v1": voicemail.MessageRead,
     "voicemail.message_unread.v1": voicemail.MessageUnread,
     "voicemail.message_deleted.v1": voicemail.MessageDeleted,
+    "sessions.opened.v1": sessions.SessionOpened,
+    "sessions.ended.v1": sessions.SessionEnded,
     "webhooks.test_requested.v1": webhooks.WebhookTested,
+    "webhooks.disabled.v1": webhooks.WebhookDisabled,
     "resources.name_claimed.v1": resources.NameClaimed,
     "resources.name_released.v1": resources.NameReleased,
 }

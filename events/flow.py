@@ -218,6 +218,8 @@ class Frame(Value):
     """The users whose lines the command rings, or who talk because of it."""
     trunks: tuple[str, ...] = ()
     """The trunks that it goes out through; an empty text stands for the platform's carrier."""
+    number: str | None = None
+    """The number outside that it dials (E.164), if that is paid for."""
     held: tuple["Frame", ...] = ()
     """Where the call goes on if a transfer comes to nothing."""
 

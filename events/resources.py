@@ -1,7 +1,7 @@
 """Facts of configuration: a resource was created, changed, deleted; a global name was claimed.
 
 Stream ``<resource id>`` for a resource, ``claim-<space>-<name>`` for a name that must be unique
-over the whole platform (a number, a SIP domain, a device's login).
+over the whole platform (a number, a SIP domain, a device's login, a console user's e-mail).
 
 The bodies say what is stored: plain types, no rules. Rules stand in `domain/rules.py`, so that a
 rule made stricter never makes an old stream unreadable. Flags are 0/1; times are epoch seconds.
@@ -10,57 +10,77 @@ Secrets are references (``*_ref``) into the encrypted store or one-way hashes, n
 
 from typing import Any, Generic, TypeVar
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from events.base import Fact, StreamName, Value
 
 
 class Resource(Value):
-    """The body of a configuration row, without the members that every row has."""
+    """The body of a configuration row, without the members that every row has. What stands below a
+    member is its description in the API document too."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class Account(Resource):
+    """A tenant: whose numbers, people and calls these are."""
+
     parent_id: str | None = None
+    """The reseller's account above it."""
     name: str
     status: str = "active"
     is_reseller: int = 0
     timezone: str = "UTC"
+    """IANA name."""
     country: str = "US"
+    """ISO 3166-1; national numbers are read in it."""
     brand_name: str | None = None
     brand_domain: str | None = None
     max_in: int | None = None
+    """Calls at the same time from outside. Null: no limit of its own."""
     max_out: int | None = None
+    """The same to outside."""
     max_dialer: int | None = None
+    """The same of campaigns."""
     default_cid_number: str | None = None
     language: str = "en-US"
     voice_gender: str = "male"
     did_default_dest_kind: str | None = None
+    """Where a call goes to a number that leads nowhere."""
     did_default_dest_id: str | None = None
     did_default_dest_xform: dict[str, str] | None = None
     currency: str = "USD"
     rate_plan_id: str | None = None
+    """By what its calls are rated when they end; null: by nothing."""
     toll_fraud: str = "alert"
-    """What becomes of a sudden rate of calls to costly numbers: off, alert or block."""
+    """What becomes of suddenly many calls to costly numbers, or dear ones: off, alert or block."""
     dnc_outbound: int = 0
     """1: outbound calls to numbers on the do-not-call list are refused."""
 
 
 class SipDomain(Resource):
+    """A SIP domain in which the account's telephones register."""
+
     domain: str
     is_primary: int = 0
 
 
 class SipUser(Resource):
+    """Somebody who has telephones, and may be an agent of queues."""
+
     username: str
     display_name: str = ""
     is_agent: int = 0
     out_cid_number: str | None = None
     out_cid_name: str | None = None
     max_simultaneous: int | None = None
+    """Calls at the same time. Null: no limit of its own."""
     ring_strategy: str = "simultaneous"
     ring_timeout_sec: int = 25
+    """Seconds until nobody has answered."""
     voicemail_id: str | None = None
     dnd: int = 0
+    """1: do not disturb."""
     fwd_always_kind: str | None = None
     fwd_always_id: str | None = None
     fwd_busy_kind: str | None = None
@@ -74,6 +94,8 @@ class SipUser(Resource):
 
 
 class SipDevice(Resource):
+    """A telephone of a user, and how it logs in."""
+
     user_id: str
     auth_username: str
     realm: str
@@ -87,23 +109,31 @@ class SipDevice(Resource):
 
 
 class Did(Resource):
+    """A telephone number, and where a call to it goes."""
+
     e164: str
+    """In any form when it is given; shown as E.164 without the plus."""
     label: str = ""
     status: str = "active"
     dest_kind: str | None = None
     dest_id: str | None = None
     dest_xform: dict[str, str] | None = None
     max_channels: int | None = None
+    """Calls at the same time. Null: no limit of its own."""
     fax_mode: str = "voice"
     allow_anonymous: int = 1
     schedule_id: str | None = None
     closed_dest_kind: str | None = None
+    """Where a call goes while `schedule_id` is closed."""
     closed_dest_id: str | None = None
     holiday_dest_kind: str | None = None
+    """Where it goes on a holiday; null: as when closed."""
     holiday_dest_id: str | None = None
 
 
 class Extension(Resource):
+    """Digits that are dialled inside the account, and where they lead."""
+
     digits: str
     dest_kind: str | None = None
     dest_id: str | None = None
@@ -127,6 +157,8 @@ class RingGroupMember(Value):
 
 
 class RingGroup(Resource):
+    """Telephones that ring together or one after another."""
+
     name: str
     strategy: str = "ring_all"
     ring_timeout_sec: int = 25
@@ -142,6 +174,8 @@ class RingGroup(Resource):
 
 
 class Conference(Resource):
+    """A room in which callers talk."""
+
     name: str
     pin: str | None = None
     max_members: int | None = None
@@ -151,6 +185,8 @@ class Conference(Resource):
 
 
 class SipTrunk(Resource):
+    """A line to a carrier or to a PBX."""
+
     name: str
     role: str = "carrier"
     direction: str = "both"
@@ -172,8 +208,11 @@ class SipTrunk(Resource):
 
 
 class OutboundRoute(Resource):
+    """By which trunks a call to a number outside leaves."""
+
     name: str = ""
     priority: int = 0
+    """Lower ones are tried first."""
     match_prefix: str | None = None
     match_regex: str | None = None
     strip_digits: int = 0
@@ -202,18 +241,26 @@ class ScheduleRule(Value):
 
 
 class TimeSchedule(Resource):
+    """When it is open, and when there is a holiday."""
+
     name: str
     timezone: str | None = None
+    """IANA name; null: the account's."""
     rules: tuple[ScheduleRule, ...] = ()
 
 
 class Queue(Resource):
+    """Callers who wait, and how they are given to agents."""
+
     name: str
     strategy: str = "longest_idle"
     agent_ring_timeout_sec: int = 20
     max_wait_sec: int = 600
+    """Seconds after which a caller goes to `timeout_dest`."""
     wrap_up_sec: int = 10
+    """Seconds that an agent has after a call."""
     max_no_answer: int = 3
+    """Calls that an agent may miss before he is paused."""
     announce_position: int = 0
     announce_first_sec: int = 15
     announce_interval_sec: int = 30
@@ -223,6 +270,7 @@ class Queue(Resource):
     timeout_dest_id: str | None = None
     schedule_id: str | None = None
     max_queued: int | None = None
+    """Callers who may wait. Null: any number."""
     priority: int = 0
     closed_dest_kind: str | None = None
     closed_dest_id: str | None = None
@@ -240,6 +288,7 @@ class Queue(Resource):
     ewt_aht_sec: int = 180
     moh_media_id: str | None = None
     sl_threshold_sec: int = 20
+    """Answered within it counts for the service level."""
     sl_target_pct: int = 80
     alarm_wait_sec: int = 120
     """A wait beyond it is an alarm on the wallboard."""
@@ -251,9 +300,12 @@ class Queue(Resource):
 
 
 class AgentQueueAssignment(Resource):
+    """An agent's place in a queue."""
+
     queue_id: str
     user_id: str
     tier_level: int = 1
+    """Lower ones ring first."""
     position: int = 0
     mode: str = "static"
 
@@ -301,9 +353,12 @@ class FlowEdge(Value):
 
 
 class CallFlow(Resource):
+    """What a caller hears and may choose: a graph, of which calls get a published version."""
+
     name: str
     version: int = 1
     start: str
+    """Id of the node where a call begins."""
     nodes: tuple[FlowNode, ...]
     edges: tuple[FlowEdge, ...]
     is_published: int = 0
@@ -318,10 +373,13 @@ class CallFlow(Resource):
 
 
 class Voicemail(Resource):
+    """A mailbox in which callers leave messages."""
+
     name: str = ""
     greeting_media_id: str | None = None
     skip_instructions: int = 0
     quota_mb: int = 200
+    """Megabytes that its messages may take."""
     notify_email: str | None = None
     pin_secret_ref: str | None = None
     """Where the PIN lies in the encrypted store."""
@@ -342,6 +400,8 @@ class MediaFile(Resource):
 
 
 class MediaPlaylist(Resource):
+    """Media files, one after another."""
+
     name: str
     media_ids: tuple[str, ...] = ()
     """In the order in which they are played."""
@@ -398,24 +458,79 @@ class CallLimit(Resource):
     """1: what is beyond is refused. 0: it is admitted, and said."""
 
 
+class Rate(Value):
+    """What calls to (``out``) or through (``in``) numbers with this prefix cost."""
+
+    prefix: str = ""
+    """The first digits of an E.164 number; empty: every number that no other rate is for."""
+    direction: str = "out"
+    micros_per_min: int
+    first_sec: int = 60
+    """Seconds that are paid for at least."""
+    next_sec: int = 60
+    """Seconds in which is counted from there on."""
+    setup_micros: int = 0
+    """For each answered call, however long."""
+    label: str = ""
+
+
+class RatePlan(Resource):
+    """What calls cost, in millionths of the currency."""
+
+    name: str
+    currency: str
+    rates: tuple[Rate, ...] = ()
+
+
 class Webhook(Resource):
+    """A server of the customer's that is told what happens."""
+
     url: str
     events: tuple[str, ...] = ("*",)
+    """Those that are sent; `*`: all."""
     secret_ref: str
+    previous_secret_ref: str | None = None
+    """The secret before the last rotation; it signs too until `previous_secret_until`."""
+    previous_secret_until: int | None = None
+    """Epoch seconds."""
     status: str = "active"
+    disabled_reason: str | None = None
+    """Why the system has disabled it; null when somebody else has."""
     description: str | None = None
 
 
 class ApiKey(Resource):
+    """A secret with which a program may use the API, or a node the platform."""
+
     name: str
     kind: str
-    """``sk``: the public API. ``node``: an edge node's token."""
+    """``sk``: the public API. ``sips``: diagnosis. ``node``: an edge node's token."""
     prefix: str
     """The first characters of the key, to find and to recognise it."""
     sha256: str
     scopes: tuple[str, ...]
+    plan: str | None = None
+    """Of a ``sips`` key: how much it may ask for in a day."""
     expires_at: int | None = None
     status: str = "active"
+
+
+class ConsoleUser(Resource):
+    """A person who logs in with e-mail and password."""
+
+    email: str
+    """In lower case."""
+    name: str = ""
+    role: str
+    status: str = "active"
+    password_ref: str
+    """Where the password's hash lies in the encrypted store."""
+    totp: int = 0
+    """1: a code is asked for as well (RFC 6238)."""
+    totp_ref: str | None = None
+    """Where the secret of the codes lies."""
+    session_epoch: int = 0
+    """Sessions of another epoch are over."""
 
 
 KINDS: dict[str, type[Resource]] = {
@@ -439,11 +554,13 @@ KINDS: dict[str, type[Resource]] = {
     "webhook": Webhook,
     "api_key": ApiKey,
     "call_limit": CallLimit,
+    "rate_plan": RatePlan,
     "media_file": MediaFile,
     "media_playlist": MediaPlaylist,
     "contact_list": ContactList,
     "cid_pool": CidPool,
     "campaign": Campaign,
+    "console_user": ConsoleUser,
 }
 
 R = TypeVar("R", bound=Resource)

@@ -2,12 +2,13 @@
 
 import hashlib
 import hmac
-import secrets
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from domain.errors import Forbidden
+from domain.rules.people import Role
 from events.base import AccountId
 from gateways.addresses import Network, lies_in
 from gateways.problems import Unauthenticated
@@ -24,24 +25,49 @@ SCOPES = frozenset(
 )
 
 
+ROLES: dict[Role, frozenset[str]] = {
+    "owner": frozenset({"*"}),
+    "admin": SCOPES - {"*", "accounts"},
+    "supervisor": frozenset(
+        {
+            *("cdr", "agents", "queues", "dnc", "campaign", "messaging", "wallboard"),
+            *("schedules", "media", "analyze"),
+        }
+    ),
+    "analyst": frozenset({"cdr", "wallboard", "analyze", "tests", "audit"}),
+    "agent": frozenset({"wallboard"}),
+}
+"""What a console user may do. A scope is about a whole account: an agent who had `agents` could log
+out his colleagues."""
+assert set(ROLES) == set(get_args(Role)), "every role has its scopes"
+
+SIPS_SCOPES = ("analyze",)
+"""What a key for diagnosis opens."""
+
+
 class Principal(NamedTuple):
     """Somebody who showed a good credential."""
 
-    via: Literal["node", "admin", "key"]
+    via: Literal["node", "admin", "key", "session"]
     id: str
-    """The key's id, or the node's address."""
+    """The key's id, the console user's, or the node's address."""
     account_id: AccountId | None
     """None: not bound to an account (a node, the admin)."""
     scopes: frozenset[str]
+    plan: str | None = None
+    """Of a sips key."""
+    session_id: str | None = None
+    """Of a console user who has logged in."""
 
     def require(self, scope: str) -> None:
         if scope not in self.scopes and "*" not in self.scopes:
             raise Forbidden(f"this needs the scope '{scope}'")
 
 
-def new_key(kind: str) -> tuple[str, dict[str, str]]:
-    """A new secret, and what is stored of it: its prefix and its hash."""
-    key = f"{kind}_{secrets.token_urlsafe(32)}"
+def new_key(kind: str, drawn: bytes) -> tuple[str, dict[str, str]]:
+    """A new secret of 32 drawn bytes, and what is stored of it: its prefix and its hash."""
+    base64 = urlsafe_b64encode(drawn).decode().rstrip("=")
+    key = f"{kind}_{drawn[:20].hex() if kind == 'sips' else base64}"
     return key, {"prefix": key[:PREFIX_LENGTH], "sha256": _hash(key)}
 
 
@@ -64,7 +90,7 @@ def match_key(
             return None
         via: Literal["node", "key"] = "node" if kind == "node" else "key"
         owner = None if kind == "node" else AccountId(account_id)
-        return Principal(via, id, owner, frozenset(body["scopes"]))
+        return Principal(via, id, owner, frozenset(body["scopes"]), body.get("plan"))
     return None
 
 

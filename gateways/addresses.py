@@ -30,3 +30,13 @@ def client_address(peer: str, forwarded_for: Sequence[str], proxies: tuple[Netwo
         if not lies_in(hop, proxies):
             return hop
     return hops[0] if hops else peer
+
+
+class Proxies:
+    """Those whose X-Forwarded-For is believed."""
+
+    def __init__(self, trusted: tuple[Network, ...]) -> None:
+        self._trusted = trusted
+
+    def client(self, peer: str, forwarded_for: Sequence[str]) -> str:
+        return client_address(peer, forwarded_for, self._trusted)

@@ -71,7 +71,7 @@ class CarrierHooks:
         told = {"carrier": carrier, "didId": new_id(PREFIXES["did"]), "commandId": None}
         account_id = await self._account(body)
         reply = await self._commander.ask(read(command, {**body, **told, "accountId": account_id}))
-        await self._reader.caught_up("directory", reply.position)
+        await self._reader.until_shown("directory", reply.position)
         return reply.body
 
     def _check(self, secret: str, headers: Mapping[str, str], raw: bytes) -> None:

@@ -19,7 +19,7 @@ from domain.errors import Invalid, Refusal, Unavailable
 from events.base import AccountId
 from events.dnc import Entry
 from gateways.bus.client import Commander, Reply
-from gateways.ids import new_id
+from gateways.draw import Draw
 from gateways.store.reader import Reader
 
 log = logging.getLogger("callplane.dnc")
@@ -38,15 +38,17 @@ class Importer:
         self._running: set[asyncio.Task[None]] = set()
 
     async def start(
-        self, account_id: AccountId, country: str, file: bytes, by: str
+        self, account_id: AccountId, country: str, file: bytes, by: str, draw: Draw
     ) -> tuple[str, int]:
         """Begin to read a file; returns the import's id and how many lines there are. Raises
-        Invalid when it is no CSV in UTF-8."""
+        Invalid when it is no CSV in UTF-8. What is begun again under the same draw goes on: lines
+        that were taken before change nothing."""
         columns, lines = await asyncio.to_thread(_read, file)
-        import_id = new_id("imp")
-        command = StartImport(account_id=account_id, import_id=import_id, lines=len(lines), by=by)
+        import_id = draw.id("imp")
+        about: dict[str, Any] = {"account_id": account_id, "command_id": draw.command_id}
+        command = StartImport(**about, import_id=import_id, lines=len(lines), by=by)
         reply = await self._commander.ask(command)
-        await self._reader.caught_up("dnc", reply.position)
+        await self._reader.until_shown("dnc", reply.position)
         reading = self._run(account_id, country, import_id, columns, lines, by)
         task = asyncio.create_task(reading)
         self._running.add(task)

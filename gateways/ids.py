@@ -23,11 +23,13 @@ PREFIXES = {
     "webhook": "wh",
     "api_key": "key",
     "call_limit": "lim",
+    "rate_plan": "rate",
     "media_file": "media",
     "media_playlist": "pl",
     "contact_list": "list",
     "cid_pool": "cidpool",
     "campaign": "camp",
+    "console_user": "cu",
 }
 """Kind of row → prefix (spec 01)."""
 

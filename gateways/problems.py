@@ -16,8 +16,10 @@ from domain.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+OTHER_CLIENTS = ("/v1/analyze", "/v1/keys")
+"""Paths whose clients look for an `error` (spec 10)."""
 RETRY_AFTER = 1
-"""Seconds after which an Unavailable may be tried again."""
+"""Seconds after which an Unavailable or InFlight may be tried again."""
 
 
 class Unauthenticated(Refusal):
@@ -52,6 +54,14 @@ class TooManyRequests(Refusal):
         self.retry_after = retry_after
 
 
+class InFlight(Refusal):
+    """The very same request is being carried out; a moment later its answer is there."""
+
+
+class Unprocessable(Refusal):
+    """Well formed, and contradicts what was said before."""
+
+
 class NotImplementedHere(Refusal):
     """Another service answers this path."""
 
@@ -68,11 +78,13 @@ STATUS: dict[type[Refusal], Status] = {
     NotFound: Status(404, "Not Found"),
     MethodNotAllowed: Status(405, "Method Not Allowed"),
     Conflict: Status(409, "Conflict"),
+    InFlight: Status(409, "Conflict"),
     Gone: Status(410, "Gone"),
     PreconditionFailed: Status(412, "Precondition Failed"),
     TooLarge: Status(413, "Payload Too Large"),
     UnsupportedMediaType: Status(415, "Unsupported Media Type"),
     RangeNotSatisfiable: Status(416, "Range Not Satisfiable"),
+    Unprocessable: Status(422, "Unprocessable Content"),
     TooManyRequests: Status(429, "Too Many Requests"),
     NotImplementedHere: Status(501, "Not Implemented"),
     Unavailable: Status(503, "Service Unavailable"),
@@ -95,7 +107,7 @@ def status_of(refusal: Refusal) -> Status:
 
 
 def headers_of(refusal: Refusal) -> dict[str, str]:
-    if isinstance(refusal, Unavailable):
+    if isinstance(refusal, Unavailable | InFlight):
         return {"Retry-After": str(RETRY_AFTER)}
     if isinstance(refusal, RangeNotSatisfiable):
         return {"Content-Range": f"bytes */{refusal.size}"}
@@ -118,6 +130,8 @@ def body_of(refusal: Refusal, instance: str) -> dict[str, Any]:
     }
     if refusal.faults:
         body["errors"] = _errors(refusal.faults)
+    if instance.startswith(OTHER_CLIENTS):
+        body["error"] = refusal.detail
     return body
 
 

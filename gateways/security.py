@@ -76,13 +76,16 @@ class Security:
         rows = await self._reader.query(lambda sql: bans.allowances(sql, now))
         return {"ok": 1, "count": len(rows), "rows": rows}
 
-    async def allow(self, body: Mapping[str, Any], by: str) -> dict[str, Any]:
+    async def allow(
+        self, body: Mapping[str, Any], by: str, command_id: str | None = None
+    ) -> dict[str, Any]:
         """Members: ip or cidr, note?, ttl_sec?, force?."""
         name = "cidr" if body.get("cidr") else "ip"
         members = {"ip": body.get(name), "note": body.get("note") or None, "by": by}
         if body.get("ttl_sec") not in (None, ""):
             members["ttl_sec"] = body["ttl_sec"]
         members["force"] = str(body.get("force", "0")).lower() in _YES
+        members["command_id"] = command_id
         try:
             reply = await self._ask(_read(AllowRange, members))
         except Invalid as invalid:
@@ -96,7 +99,7 @@ class Security:
     async def _ask(self, command: Command) -> Reply:
         """Of the platform's owner; waits until the read model shows it."""
         reply = await self._commander.ask(_addressed(command))
-        await self._reader.caught_up("bans", reply.position)
+        await self._reader.until_shown("bans", reply.position)
         return reply
 
 

@@ -1,5 +1,6 @@
 """Every projection, in no particular order: each has its own position."""
 
+from projections.agent_events import AgentEvents
 from projections.agents import Agents
 from projections.audit import Audit
 from projections.bans import Bans
@@ -13,6 +14,7 @@ from projections.mail import Mail
 from projections.outbox import Outbox
 from projections.queues import Queues
 from projections.roster import Roster
+from projections.sessions import Sessions
 from projections.trace import Trace
 from projections.voicemail import Voicemails
 
@@ -25,10 +27,12 @@ CATALOGUE: tuple[type[Projection], ...] = (
     Channels,
     Roster,
     Agents,
+    AgentEvents,
     Queues,
     Callbacks,
     Bans,
     Dnc,
     Voicemails,
     Mail,
+    Sessions,
 )

@@ -7,7 +7,6 @@ from psycopg import Cursor
 from psycopg.rows import DictRow
 
 from events.acd import CallerQueued, LeaseConfirmed
-from events.base import AccountId
 from events.call import (
     CallAnswered,
     CallEnded,
@@ -20,6 +19,7 @@ from events.call import (
     SendOut,
 )
 from projections.base import Positioned, Projection, columns_of, unnest
+from projections.keyset import Listed
 
 _ROUTED = {
     "call_id": "text",
@@ -45,6 +45,9 @@ _OUTCOME = {
     "hangup_cause": "text",
     "sip_code": "int",
     "hangup_by": "text",
+    "cost_micros": "bigint",
+    "currency": "text",
+    "rate_id": "text",
 }
 _QUEUE = {"call_id": "text", "queue_id": "text", "agent_id": "text"}
 _TARGET = {"call_id": "text", "trunk_id": "text", "flow_id": "text", "flow_version": "int"}
@@ -84,8 +87,10 @@ _UPDATE_FLOW = f"""
 
 class Cdr(Projection):
     name = "cdr"
-    version = 2
+    version = 3
     tables = ("call_cdr",)
+    # An index for each filter of a list (`projections/keyset.py`). Room in each page, so that an
+    # update that changes no indexed column (ring, answer) stays in it and touches no index.
     ddl = """
         CREATE TABLE call_cdr (
             call_id text PRIMARY KEY, account_id text NOT NULL, direction text NOT NULL,
@@ -95,8 +100,26 @@ class Cdr(Projection):
             hangup_cause text, sip_code int, hangup_by text, queue_id text, agent_id text,
             flow_id text, flow_version int, cost_micros bigint, currency text, rate_id text,
             recording_key text, node_id text, src_ip text, attestation text
-        );
-        CREATE INDEX call_cdr_account_idx ON call_cdr (account_id, start_ts DESC, call_id DESC);
+        ) WITH (fillfactor = 80);
+        CREATE INDEX call_cdr_account_idx ON call_cdr (account_id, start_ts, call_id);
+        CREATE INDEX call_cdr_direction_idx ON call_cdr (account_id, direction, start_ts, call_id);
+        CREATE INDEX call_cdr_from_idx ON call_cdr (account_id, from_num, start_ts, call_id);
+        CREATE INDEX call_cdr_to_idx ON call_cdr (account_id, to_num, start_ts, call_id);
+        CREATE INDEX call_cdr_did_idx ON call_cdr (account_id, did_id, start_ts, call_id)
+         WHERE did_id IS NOT NULL;
+        CREATE INDEX call_cdr_trunk_idx ON call_cdr (account_id, trunk_id, start_ts, call_id)
+         WHERE trunk_id IS NOT NULL;
+        CREATE INDEX call_cdr_flow_idx ON call_cdr (account_id, flow_id, start_ts, call_id)
+         WHERE flow_id IS NOT NULL;
+        CREATE INDEX call_cdr_queue_idx ON call_cdr (account_id, queue_id, start_ts, call_id)
+         WHERE queue_id IS NOT NULL;
+        CREATE INDEX call_cdr_agent_idx ON call_cdr (account_id, agent_id, start_ts, call_id)
+         WHERE agent_id IS NOT NULL;
+        CREATE INDEX call_cdr_disposition_idx
+            ON call_cdr (account_id, disposition, start_ts, call_id)
+         WHERE disposition IS NOT NULL;
+        CREATE INDEX call_cdr_cause_idx ON call_cdr (account_id, hangup_cause, start_ts, call_id)
+         WHERE hangup_cause IS NOT NULL;
     """
 
     def fold(self, cursor: Cursor[DictRow], facts: Sequence[Positioned]) -> bool:
@@ -192,41 +215,36 @@ def _outcome(call_id: str, outcome: Outcome) -> dict[str, Any]:
         "hangup_cause": outcome.hangup_cause,
         "sip_code": outcome.sip_code,
         "hangup_by": outcome.hangup_by,
+        "cost_micros": outcome.cost_micros,
+        "currency": outcome.currency,
+        "rate_id": outcome.rate_id,
     }
 
 
 # Query
 
-FILTERS = {
-    "direction": "direction = %(direction)s",
-    "disposition": "disposition = %(disposition)s",
-    "from": "from_num = %(from)s",
-    "to": "to_num = %(to)s",
-    "since": "start_ts >= %(since)s",
-    "until": "start_ts < %(until)s",
-    "answered": "answered = %(answered)s",
-}
-"""Filter → condition. Times are epoch milliseconds of the routing decision."""
-
-
-def page(
-    cursor: Cursor[DictRow],
-    account_id: AccountId,
-    filters: dict[str, Any],
-    after: tuple[int, str] | None,
-    limit: int,
-) -> list[DictRow]:
-    """The account's calls, newest first; `after`: (start_ts, call_id) of the last row seen."""
-    conditions = ["account_id = %(account_id)s", *(FILTERS[name] for name in filters)]
-    values = {**filters, "account_id": account_id, "limit": limit}
-    if after is not None:
-        conditions.append("(start_ts, call_id) < (%(after_ts)s, %(after_id)s)")
-        values |= {"after_ts": after[0], "after_id": after[1]}
-    statement = (
-        f"SELECT * FROM views.call_cdr WHERE {' AND '.join(conditions)}"
-        " ORDER BY start_ts DESC, call_id DESC LIMIT %(limit)s"
-    )
-    return cursor.execute(statement.encode(), values).fetchall()
+LISTED = Listed(
+    table="call_cdr",
+    time="start_ts",
+    id={"call_id": str},
+    led={
+        "from": "from_num",
+        "to": "to_num",
+        "agent_id": "agent_id",
+        "queue_id": "queue_id",
+        "did_id": "did_id",
+        "trunk_id": "trunk_id",
+        "flow_id": "flow_id",
+        "hangup_cause": "hangup_cause",
+        "disposition": "disposition",
+        "direction": "direction",
+    },
+    looked_at={
+        "answered": "answered = %(answered)s",
+        "min_duration": "duration_sec >= %(min_duration)s",
+        "max_duration": "duration_sec <= %(max_duration)s",
+    },
+)
 
 
 def one(cursor: Cursor[DictRow], call_id: str) -> DictRow | None:

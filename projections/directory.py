@@ -48,7 +48,7 @@ _FREEZE = """
 
 class Directory(Projection):
     name = "directory"
-    version = 3
+    version = 4
     tables = ("resource", "flow_version")
     ddl = """
         CREATE TABLE resource (
@@ -60,6 +60,8 @@ class Directory(Projection):
         CREATE INDEX resource_position_idx ON resource (position);
         CREATE INDEX resource_parent_idx ON resource ((body->>'parent_id')) WHERE kind = 'account';
         CREATE INDEX resource_key_idx ON resource ((body->>'prefix')) WHERE kind = 'api_key';
+        CREATE INDEX resource_email_idx ON resource ((body->>'email'))
+            WHERE kind = 'console_user';
         CREATE TABLE flow_version (
             flow_id text, version bigint, account_id text NOT NULL, body jsonb NOT NULL,
             published_at bigint NOT NULL, by text NOT NULL, PRIMARY KEY (flow_id, version)
@@ -168,6 +170,24 @@ def place(row: DictRow, order: Order) -> str | int:
     return "" if value is None else str(value)
 
 
+def accounts(cursor: Cursor[DictRow]) -> list[AccountId]:
+    """The first thousand."""
+    rows = cursor.execute(
+        "SELECT id FROM views.resource WHERE kind = 'account' AND NOT deleted"
+        " ORDER BY id LIMIT 1000"
+    ).fetchall()
+    return [AccountId(row["id"]) for row in rows]
+
+
+def foreign(cursor: Cursor[DictRow], account_id: AccountId, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are another account's, also of rows that are gone."""
+    rows = cursor.execute(
+        "SELECT id FROM views.resource WHERE id = ANY(%s) AND account_id <> %s",
+        (list(ids), account_id),
+    ).fetchall()
+    return {row["id"] for row in rows}
+
+
 def page(
     cursor: Cursor[DictRow],
     accounts: Sequence[str],
@@ -247,10 +267,27 @@ def versions_of_flow(
     ).fetchall()
 
 
+NOT_CLOSED = (
+    "NOT EXISTS (SELECT FROM views.resource AS owner WHERE owner.id = row.account_id"
+    " AND owner.body->>'status' = 'closed')"
+)
+"""Condition on the account of a `row`."""
+
+
 def keys_by_prefix(cursor: Cursor[DictRow], prefix: str) -> list[DictRow]:
-    """The API keys that begin so; whoever compares the hash decides."""
+    """The API keys that begin so, of accounts that are not closed; whoever compares the hash
+    decides."""
     return cursor.execute(
-        "SELECT * FROM views.resource"
-        " WHERE kind = 'api_key' AND body->>'prefix' = %s AND NOT deleted",
+        f"SELECT * FROM views.resource AS row WHERE kind = 'api_key'"
+        f" AND body->>'prefix' = %s AND NOT deleted AND {NOT_CLOSED}".encode(),
         (prefix,),
     ).fetchall()
+
+
+def user_by_email(cursor: Cursor[DictRow], email: str) -> DictRow | None:
+    """The console user who logs in so; at most one on the platform."""
+    return cursor.execute(
+        "SELECT * FROM views.resource"
+        " WHERE kind = 'console_user' AND body->>'email' = %s AND NOT deleted",
+        (email,),
+    ).fetchone()

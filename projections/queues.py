@@ -18,6 +18,7 @@ from events.acd import (
 from events.base import AccountId, CallId
 from projections.agents import percent
 from projections.base import Positioned, Projection, columns_of, unnest
+from projections.keyset import Listed
 
 _NAMED = {"call_id": "text", "queue_id": "text", "enqueued_at": "bigint"}
 _QUEUED = {**_NAMED, "account_id": "text", "priority": "int", "disposition": "text"}
@@ -49,7 +50,7 @@ Key = tuple[CallId, str, int]
 
 class Queues(Projection):
     name = "queues"
-    version = 2
+    version = 3
     tables = ("queue_cdr",)
     ddl = """
         CREATE TABLE queue_cdr (
@@ -58,7 +59,15 @@ class Queues(Projection):
             priority int NOT NULL, talk_ms bigint, wrap_up_ms bigint,
             PRIMARY KEY (call_id, queue_id, enqueued_at)
         );
-        CREATE INDEX queue_cdr_account_idx ON queue_cdr (account_id, enqueued_at);
+        CREATE INDEX queue_cdr_account_idx
+            ON queue_cdr (account_id, enqueued_at, call_id, queue_id);
+        CREATE INDEX queue_cdr_queue_idx ON queue_cdr (account_id, queue_id, enqueued_at, call_id);
+        CREATE INDEX queue_cdr_served_idx
+            ON queue_cdr (account_id, agent_id, enqueued_at, call_id, queue_id)
+         WHERE agent_id IS NOT NULL;
+        CREATE INDEX queue_cdr_disposition_idx
+            ON queue_cdr (account_id, disposition, enqueued_at, call_id, queue_id);
+        CREATE INDEX queue_cdr_call_idx ON queue_cdr (account_id, call_id, enqueued_at, queue_id);
         CREATE INDEX queue_cdr_agent_idx ON queue_cdr (account_id, agent_id, ended_at);
         CREATE INDEX queue_cdr_waiting_idx ON queue_cdr (account_id)
          WHERE disposition = 'offered';
@@ -119,6 +128,19 @@ def changed(fact: CallerLeft | LeaseConfirmed | ConversationEnded) -> dict[str, 
 
 
 # Query
+
+LISTED = Listed(
+    table="queue_cdr",
+    time="enqueued_at",
+    id={"call_id": str, "queue_id": str},
+    led={
+        "call_id": "call_id",
+        "agent_id": "agent_id",
+        "queue_id": "queue_id",
+        "disposition": "disposition",
+    },
+    looked_at={},
+)
 
 
 @dataclass(slots=True)

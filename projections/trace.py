@@ -32,6 +32,7 @@ from events.call import (
     CallRinging,
     CallRouted,
     FlowStepped,
+    Outcome,
     ProxyToUser,
     Reject,
     RunFlow,
@@ -151,6 +152,7 @@ def _steps_of(fact: Fact) -> list[dict[str, Any]]:
         case CallRevised():
             step = _sip(fact.ts, fact.late.value, f"'{fact.late.value}' arrived after the end")
             step["outcome"] = "late"
+            step["title"] += _cost(fact.outcome)
             step["detail"] |= fact.outcome.model_dump(mode="json")
             return [step]
         case CallObserved():
@@ -211,8 +213,8 @@ def _steps_of(fact: Fact) -> list[dict[str, Any]]:
                     "ts": fact.at,
                     "source": "cac",
                     "kind": "toll_fraud",
-                    "title": f"Toll fraud suspected: {fact.count} costly calls in an hour",
-                    "detail": {"usual": fact.usual, "action": fact.action},
+                    "title": f"Toll fraud suspected: {_suspicious(fact)} in an hour",
+                    "detail": {"usual": _usual(fact), "action": fact.action},
                     "outcome": "sudden",
                 }
             ]
@@ -376,13 +378,34 @@ def _title(fact: CallRouted) -> str:
             return f"reject {reject.code} {reject.reason}"
 
 
+def _cost(outcome: Outcome) -> str:
+    if outcome.cost_micros is None:
+        return ""
+    return f", costs {_units(outcome.cost_micros)} {outcome.currency}"
+
+
+def _units(micros: int) -> str:
+    units, rest = divmod(micros, 1_000_000)
+    return f"{units}.{rest:06}"
+
+
+def _suspicious(fact: TollFraudSuspected) -> str:
+    if fact.spent_micros is None:
+        return f"{fact.count} costly calls"
+    return f"{_units(fact.spent_micros)} spent on costly calls"
+
+
+def _usual(fact: TollFraudSuspected) -> int | str:
+    return fact.usual if fact.usual_micros is None else _units(fact.usual_micros)
+
+
 def _end_step(fact: CallEnded) -> dict[str, Any]:
     outcome = fact.outcome
     return {
         "ts": outcome.end_ts,
         "source": "cdr",
         "kind": "ended",
-        "title": f"Ended: {outcome.disposition.value}, {outcome.billsec} s billed",
+        "title": f"Ended: {outcome.disposition.value}, {outcome.billsec} s billed{_cost(outcome)}",
         "detail": outcome.model_dump(mode="json"),
         "outcome": outcome.disposition.value,
     }

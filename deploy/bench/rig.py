@@ -24,7 +24,6 @@ from deploy.embedded import free_port
 from deploy.processes import die_with_parent
 from deploy.settings import Settings
 from deploy.wiring import Servers
-from events.base import AccountId
 from gateways import manifest
 from gateways.bus.client import Commander
 from gateways.http.server import serve
@@ -55,6 +54,11 @@ class Rig:
     servers: Servers
     edge_port: int
 
+    def process(self, name: str) -> int:
+        """The process id of a part that runs."""
+        running = orjson.loads((self.settings.data_dir / "run.json").read_bytes())
+        return int(running["processes"][name])
+
 
 @asynccontextmanager
 async def running_system() -> AsyncIterator[Rig]:
@@ -68,6 +72,8 @@ async def running_system() -> AsyncIterator[Rig]:
     environment |= {
         "CALLPLANE_DATA_DIR": str(settings.data_dir),
         "CALLPLANE_LOG_LEVEL": "error",
+        "CALLPLANE_API_RATE": "0",
+        "CALLPLANE_API_STRANGER_RATE": "0",
     }
     callplane = str(Path(sys.executable).with_name("callplane"))
     process = subprocess.Popen(
@@ -160,9 +166,8 @@ async def configure(rig: Rig, document: dict[str, Any]) -> None:
     async with wiring.reading(rig.servers) as reader, connected(rig) as commander:
         provisioner = wiring.provisioner(rig.settings, commander, reader)
         wished = manifest.parse(orjson.dumps(document).decode())
-        for change in await manifest.plan(wished, reader, wiring.vault(rig.settings, reader)):
-            account_id = AccountId(wished.account_id)
-            await manifest.carry_out(account_id, change, provisioner, "bench")
+        vault = wiring.vault(rig.settings, reader)
+        await manifest.apply(wished, reader, vault, provisioner, "bench")
 
 
 async def interleaved(runs: int, *works: Callable[[], Awaitable[float]]) -> tuple[list[float], ...]:

@@ -15,6 +15,7 @@ from events.call import CallRouted, Direction, RunFlow, Step
 from gateways.ids import new_id
 from gateways.store.codec import FactMapper
 from gateways.store.events import PgStore
+from gateways.store.keys import Keyring
 
 BATCHES = (50, 200)
 
@@ -30,7 +31,7 @@ async def append(runs: int, seconds: float) -> Report:
         return [Numbered(fact.stream, 1, fact) for fact in made]
 
     async with running_system() as rig:
-        store = PgStore(rig.servers.database_url, b"k" * 32)
+        store = PgStore(rig.servers.database_url, Keyring.of(b"k" * 32))
         epochs = store.claim([partition], "bench")
 
         async def ours(size: int) -> float:

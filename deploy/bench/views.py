@@ -28,6 +28,7 @@ from events.call import DialogEvent, Direction
 from events.capacity import Dimension, Hold, ReleaseReason
 from gateways.ids import new_id
 from gateways.store.events import PgStore
+from gateways.store.keys import Keyring
 from gateways.store.migrate import migrate
 from gateways.store.projector import Projector
 from gateways.store.rebuild import rebuild as rebuilt
@@ -40,7 +41,7 @@ SIZES = (100_000, 1_000_000)
 
 async def project(runs: int, seconds: float) -> Report:
     async with _database() as url:
-        facts, store = _Facts(), PgStore(url, b"k" * 32)
+        facts, store = _Facts(), PgStore(url, Keyring.of(b"k" * 32))
         epochs = store.claim([facts.partition], "bench")
         projector = Projector(url)
         projector.catch_up()
@@ -77,7 +78,7 @@ async def rebuild(runs: int, seconds: float) -> Report:
     detail: dict[str, float] = {}
     rates = []
     async with _database() as url:
-        facts, store = _Facts(), PgStore(url, b"k" * 32)
+        facts, store = _Facts(), PgStore(url, Keyring.of(b"k" * 32))
         epochs = store.claim([facts.partition], "bench")
         projector, stored = Projector(url), 0
         for size in SIZES:

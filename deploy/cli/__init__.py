@@ -32,10 +32,10 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        raise SystemExit(_explained(error)) from None
+        raise SystemExit(explained(error)) from None
 
 
-def _explained(error: Exception) -> int:
+def explained(error: Exception) -> int:
     """Say what went wrong in one line; the exit code for it."""
     from commands.store import StoreDown
     from deploy.runfile import NotRunning

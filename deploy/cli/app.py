@@ -7,12 +7,15 @@ from deploy.cli import (
     bench,
     calls,
     capacity,
+    console_users,
     doctor,
     flows,
     keys,
+    listen,
     rebuild,
     replay,
     run,
+    secrets,
     traffic,
     tts,
 )
@@ -32,12 +35,17 @@ app.command()(run.send)
 app.command()(run.migrate)
 app.command()(rebuild.rebuild)
 app.command()(apply.apply)
+app.command()(apply.diff)
+app.command()(apply.export)
 app.command()(calls.trace)
 app.command()(replay.replay)
 app.command()(calls.calls)
 app.command()(flows.simulate)
+app.command()(listen.listen)
 app.add_typer(capacity.app, name="cac")
 app.add_typer(keys.app, name="keys")
+app.add_typer(console_users.app, name="console-users")
+app.add_typer(secrets.app, name="secrets")
 app.add_typer(tts.app, name="tts")
 app.command()(doctor.doctor)
 app.command()(doctor.status)

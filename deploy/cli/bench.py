@@ -6,7 +6,7 @@ import orjson
 import typer
 import uvloop
 
-from deploy.bench import acd, bus, http, scale, shift, store, views, wallboard
+from deploy.bench import acd, bus, http, lists, scale, shift, store, views, wallboard, webhooks
 from deploy.bench.report import Report
 from deploy.cli import Json, table
 
@@ -20,6 +20,8 @@ BENCHES: dict[str, Callable[[int, float], Awaitable[Report]]] = {
     "rebuild": views.rebuild,
     "acd": acd.acd,
     "scale": scale.scale,
+    "webhooks": webhooks.webhooks,
+    "lists": lists.lists,
     "wallboard": wallboard.wallboard,
 }
 

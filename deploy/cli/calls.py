@@ -11,8 +11,9 @@ from domain.errors import NotFound
 from events.base import AccountId, CallId
 from gateways.http.traces import read_facts
 from gateways.store.reader import Reader
-from projections import cdr
+from projections import cdr, keyset
 from projections import trace as trace_view
+from projections.keyset import Wanted
 
 
 def trace(
@@ -53,8 +54,11 @@ def calls(
 
     async def work(reader: Reader) -> list[dict[str, Any]]:
         await reader.caught_up("cdr")
-        account_id = AccountId(account)
-        return await reader.query(lambda cursor: cdr.page(cursor, account_id, {}, None, limit))
+        wanted = Wanted(AccountId(account), {})
+        page = await reader.query(
+            lambda cursor: keyset.page(cursor, cdr.LISTED, wanted, None, limit)
+        )
+        return page.rows
 
     rows = with_reader(work)
     if json:

@@ -18,7 +18,9 @@ from deploy.cli import Json, say, table
 from deploy.settings import SECRETS, Settings, load
 from gateways.addresses import networks
 from gateways.speech.voice import NotSpoken, SpeechFailed
+from gateways.store.connections import Connections
 from gateways.store.migrate import pending
+from gateways.store.rotation import rows_per_key
 
 TIMEOUT = 10.0
 """Seconds; a machine under load is slow but well."""
@@ -141,6 +143,12 @@ def _about_settings(settings: Settings) -> list[dict[str, str]]:
             "risk",
         ),
         _finding(
+            not outside or bool(settings.session_secret),
+            "all gateways know the same sessions",
+            "with several machines set SESSION_SECRET, or sessions of one are none at the other",
+            "risk",
+        ),
+        _finding(
             not outside or bool(settings.object_store_url),
             "all gateways see the same media",
             "with several machines set OBJECT_STORE_URL, or media lie on the one that took them",
@@ -160,6 +168,7 @@ def _about_servers(settings: Settings) -> list[dict[str, str]]:
             _finding(not free, "the ports are free", f"ports {free} are taken: set other ones"),
         ]
     found = [_store_finding(servers.database_url), asyncio.run(_bus_finding(servers))]
+    found.append(_secrets_finding(settings, servers.database_url))
     found.append(asyncio.run(_objects_finding(settings)))
     found.append(asyncio.run(_voice_finding(settings)))
     if not settings.smtp_url:
@@ -177,6 +186,21 @@ def _store_finding(url: str) -> dict[str, str]:
     except psycopg.Error as error:
         return _finding(False, "PostgreSQL answers", f"{error}: check DATABASE_URL")
     return _finding(not missing, "the database is migrated", "run `callplane migrate`")
+
+
+def _secrets_finding(settings: Settings, url: str) -> dict[str, str]:
+    """A secret that no key opens is a telephone that cannot register."""
+    pool = Connections(url, 1)
+    try:
+        sealed = rows_per_key(pool)
+    except psycopg.Error as error:
+        return _finding(False, "PostgreSQL answers", f"{error}: check DATABASE_URL")
+    finally:
+        pool.close()
+    known = {key.id for key in wiring.keyring(settings).keys}
+    lost = sum(count for id, count in sealed.items() if id not in known)
+    fix = f"{lost} open with no key: put their key into OTHER_SECRET_KEYS"
+    return _finding(not lost, "all secrets can be opened", fix)
 
 
 async def _bus_finding(servers: wiring.Servers) -> dict[str, str]:

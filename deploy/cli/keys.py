@@ -1,4 +1,4 @@
-"""`keys`: API keys and node tokens."""
+"""`keys`: API keys, keys for diagnosis, node tokens."""
 
 from typing import Any
 
@@ -8,9 +8,11 @@ from deploy.cli import Json, say, table
 from deploy.cli.session import Session, with_session
 from domain.errors import NotFound
 from events.base import PLATFORM, AccountId
+from gateways.access import SIPS_SCOPES
+from gateways.store.last_used import LastUsed
 from projections import directory
 
-app = typer.Typer(help="API keys and node tokens.", no_args_is_help=True)
+app = typer.Typer(help="API keys, keys for diagnosis, node tokens.", no_args_is_help=True)
 
 
 @app.command()
@@ -18,7 +20,10 @@ def create(
     account: str = typer.Option("", "--account", help="Id of the account (not for a node)."),
     scopes: str = typer.Option("*", help="Comma-separated; * grants all."),
     name: str = typer.Option("cli", help="What it is for."),
-    kind: str = typer.Option("sk", help="sk: the public API. node: an edge node's token."),
+    kind: str = typer.Option(
+        "sk", help="sk: the public API. sips: diagnosis. node: an edge node's token."
+    ),
+    plan: str = typer.Option("pro", help="Of a sips key: pro or teams."),
     json: bool = Json,
 ) -> None:
     """Make a key. It is shown once."""
@@ -26,7 +31,10 @@ def create(
     async def work(session: Session) -> dict[str, Any]:
         owner = await _owner(session, account, kind)
         wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-        members = {"name": name, "kind": kind, "scopes": wanted}
+        members: dict[str, Any] = {"name": name, "kind": kind, "scopes": wanted}
+        if kind == "sips":
+            wanted = list(SIPS_SCOPES)
+            members |= {"scopes": wanted, "plan": plan}
         written = await session.provisioner.create(owner, "api_key", members, "cli")
         return {"id": written.id, **written.revealed, "account_id": owner, "scopes": wanted}
 
@@ -58,14 +66,22 @@ def list_keys(
         rows = await session.reader.query(
             lambda cursor: directory.page(cursor, [owner], "api_key", 1000)
         )
+        used = await LastUsed(session.reader).of([row["id"] for row in rows])
         names = ("name", "kind", "prefix", "scopes", "status")
-        return [{"id": row["id"], **{n: row["body"][n] for n in names}} for row in rows]
+        return [
+            {
+                "id": row["id"],
+                **{n: row["body"][n] for n in names},
+                "last_used_at": used[row["id"]] // 1000 if row["id"] in used else None,
+            }
+            for row in rows
+        ]
 
     rows = with_session(work)
     if json:
         say(rows, True)
     else:
-        table(rows, ["id", "name", "kind", "prefix", "scopes", "status"])
+        table(rows, ["id", "name", "kind", "prefix", "scopes", "status", "last_used_at"])
 
 
 @app.command()

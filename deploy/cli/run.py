@@ -38,7 +38,7 @@ def up(
     logs.configure(settings, "supervisor")
     supervisor = Supervisor(settings)
     supervisor.claim_data_dir()
-    for name in ("secret_key", "nonce_secret"):
+    for name in ("secret_key", "nonce_secret", "session_secret"):
         made_secret(settings, name)  # before the processes could race for it
     try:
         servers = supervisor.start_servers()
@@ -77,8 +77,7 @@ def _children(settings: Settings, servers: Servers, demo_rate: float | None) -> 
     ]
     children.append(forever("api", 2, partial(wiring.api, settings, servers)))
     children.append(forever("realtime", 2, partial(wiring.realtime, settings, servers)))
-    console = partial(wiring.bare_service, settings, servers, settings.console_port, "console")
-    children.append(forever("console", 2, console))
+    children.append(forever("console", 2, partial(wiring.console, settings, servers)))
     if demo_rate is not None:
         show = partial(demonstration.demo, settings, servers, demo_rate)
         children.append(forever("demo", 3, show))
@@ -94,11 +93,9 @@ def serve(service: Service) -> None:
         case Service.API:
             uvloop.run(wiring.api(settings, servers))
         case Service.REALTIME:
-            port = settings.realtime_port
             uvloop.run(wiring.realtime(settings, servers))
         case Service.CONSOLE:
-            port = settings.console_port
-            uvloop.run(wiring.bare_service(settings, servers, port, "console"))
+            uvloop.run(wiring.console(settings, servers))
 
 
 def worker(

@@ -97,8 +97,8 @@ def _own(agents: int, speed: float) -> dict[str, Any]:
 async def _prepare(session: Session, document: dict[str, Any]) -> str:
     """Make the account; a key of it."""
     wished = manifest.parse(yaml.safe_dump(document))
-    for change in await manifest.plan(wished, session.reader, session.vault):
-        await manifest.carry_out(wished.account_id, change, session.provisioner, "load")
+    reader, provisioner = session.reader, session.provisioner
+    await manifest.apply(wished, reader, session.vault, provisioner, "load")
     members = {"name": "load", "kind": "sk", "scopes": ["*"]}
     made = await session.provisioner.create(wished.account_id, "api_key", members, "load")
     return made.revealed["key"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from domain import capacity, presence, routing
+from domain import capacity, numbers, presence, routing
 from domain.capacity import Limit
 from domain.directory import body_of
 from domain.flow.node import Admitted, Context, Leave
@@ -62,6 +62,8 @@ class WayOut(NamedTuple):
     trunks: tuple[str, ...] = ()
     """Which of them is held: the first, as of a call that is sent out; whether another one has
     taken the leg in its place is not known before it is over."""
+    number: str | None = None
+    """The number, if it is paid for: calls for help are not."""
 
 
 def of_number(context: Context, number: str, seconds: int, user_id: str | None = None) -> WayOut:
@@ -84,7 +86,9 @@ def of_number(context: Context, number: str, seconds: int, user_id: str | None =
     legs = tuple(of_carrier(carrier, seconds) for carrier in directive.gateways)
     through = directive.trunk_id or "wholesale"
     trunks = (directive.trunk_id or "",) if found.holds else ()
-    return WayOut(legs, directive.caller_id, f"{number} through {through}", admitted, trunks)
+    paid = None if numbers.is_emergency(number, context.account.country) else number
+    note = f"{number} through {through}"
+    return WayOut(legs, directive.caller_id, note, admitted, trunks, paid)
 
 
 def holds_of(account_id: str, frames: Iterable[Frame]) -> Iterator[Hold]:

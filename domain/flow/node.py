@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from domain.acd.desk import Desk, at_desk
 from domain.acd.floor import FloorFact
 from domain.directory import Directory
+from domain.flag import Flag as Flag
 from domain.flow import media, template
 from domain.routing import Office, Platform
 from events.base import CallId, Millis
@@ -34,9 +35,6 @@ Seconds = Annotated[int, Field(ge=1, le=600)]
 Digits = Annotated[int, Field(ge=1, le=32)]
 Tries = Annotated[int, Field(ge=1, le=20)]
 Terminators = Annotated[str, Field(pattern=r"^[0-9*#]{0,12}$")]
-Flag = Annotated[
-    int, BeforeValidator(lambda v: int(v) if isinstance(v, bool) else v), Field(ge=0, le=1)
-]
 
 DEFAULT = "default"
 POLL = "poll"
@@ -124,6 +122,7 @@ class Wait(NamedTuple):
     leases: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     trunks: tuple[str, ...] = ()
+    number: str | None = None
     held: tuple[Frame, ...] = ()
     """As the members of `Frame`."""
 

@@ -9,9 +9,12 @@ from events.flow import FlowCommand, Frame
 REMEMBERED = 10
 """Commands of a call that can be given once more: a lost reply never advances a call twice."""
 
-
 MAX_VARIABLES = 500
 """Of one call; beyond that the oldest are forgotten."""
+TRANSFER = "transfer:"
+"""How the name of a flow begins that is a transfer."""
+CONSULT, TARGET, HANDED, RECALL = "consult", "target", "handed", "recall"
+"""The places of a call in such a flow (`transfers.py`)."""
 
 
 class FlowRun(NamedTuple):

@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 from domain import numbers
 from domain.directory import Directory, body_of
 from domain.flow.graph import Graph
-from domain.flow.run import all_of
+from domain.flow.run import CONSULT as CONSULT
+from domain.flow.run import HANDED as HANDED
+from domain.flow.run import RECALL as RECALL
+from domain.flow.run import TARGET as TARGET
+from domain.flow.run import TRANSFER, all_of
 from events.flow import Frame
 from events.resources import FlowNode, SipUser
 
-PREFIX = "transfer:"
-CONSULT, TARGET, HANDED, RECALL = "consult", "target", "handed", "recall"
 TIMEOUT_SEC = 25
 """How long a number rings; a user says that himself."""
 FAILED = ("no_answer", "busy", "failed", "no_agents")
@@ -34,13 +36,13 @@ class Transfer(NamedTuple):
 
     @property
     def name(self) -> str:
-        return PREFIX + ":".join(self)
+        return TRANSFER + ":".join(self)
 
 
 def read(flow_id: str) -> Transfer | None:
     """The transfer behind the name of a flow."""
-    parts = flow_id.removeprefix(PREFIX).split(":", 2)
-    return Transfer(*parts) if flow_id.startswith(PREFIX) and len(parts) == 3 else None
+    parts = flow_id.removeprefix(TRANSFER).split(":", 2)
+    return Transfer(*parts) if flow_id.startswith(TRANSFER) and len(parts) == 3 else None
 
 
 def of(frame: Frame | None) -> Transfer | None:
@@ -50,7 +52,7 @@ def of(frame: Frame | None) -> Transfer | None:
 
 def users_in(frames: Iterable[Frame]) -> set[str]:
     """The users who are rung, or talk, because a call is transferred."""
-    ours = (frame for frame in all_of(frames) if frame.flow_id.startswith(PREFIX))
+    ours = (frame for frame in all_of(frames) if frame.flow_id.startswith(TRANSFER))
     return {id for frame in ours for id in frame.users}
 
 
@@ -94,10 +96,16 @@ def _dial(directory: Directory, transfer: Transfer, kind: str, id: str | None) -
     return {
         "kind": "handOver",
         "target": kind,
-        "id": id or transfer.user_id,
+        "id": _dialled(directory, kind, id or transfer.user_id),
         "timeoutSec": user.ring_timeout_sec if user else TIMEOUT_SEC,
         "fromUserId": transfer.user_id,
     }
+
+
+def _dialled(directory: Directory, kind: str, id: str) -> str:
+    """A number is E.164, and not to be read as a national one; one for help stays as it is."""
+    country = directory.account.country if directory.account else "US"
+    return id if kind != "number" or numbers.is_emergency(id, country) else f"+{id}"
 
 
 def _consult(target: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from domain import capacity, numbers, tolls, windows
+from domain import capacity, numbers, spending, tolls, windows
 from domain.routing.walk import RETRY_AFTER, Walk
 from domain.windows import Checked, Subjects
 from events.call import (
@@ -12,6 +12,7 @@ from events.call import (
     Reject,
 )
 from events.capacity import Dimension, Hold, LimitExceeded, TollFraudSuspected
+from events.resources import Account
 
 
 def admit(walk: Walk, directive: Directive) -> Directive:
@@ -64,31 +65,56 @@ def _keep_to_windows(walk: Walk, directive: Directive) -> Directive:
 
 
 def _look_at_tolls(walk: Walk, directive: Directive) -> Directive:
-    """A sudden rate of costly calls is said or refused, as the account wants it."""
-    account, state = walk.account, walk.office.capacity.tolls
+    """A sudden rate of costly calls, or sudden costs of them, are said or refused, as the account
+    wants it."""
+    account = walk.account
     if walk.direction is not Direction.OUTBOUND or account is None or account.toll_fraud == "off":
         return directive
     if not numbers.is_costly(walk.to_number, walk.country):
         return directive
     walk.is_costly = True
+    is_sudden = [_is_sudden_rate(walk, account), _is_sudden_spend(walk, account)]
+    if any(is_sudden) and account.toll_fraud == "block":
+        return Reject(code=403, reason="Toll Fraud Suspected")
+    return directive
+
+
+def _is_sudden_rate(walk: Walk, account: Account) -> bool:
+    state = walk.office.capacity.tolls
     count, usual = tolls.count(state, walk.now), tolls.usual(state, walk.now)
     is_sudden = tolls.is_sudden(state, walk.now)
     walk.note("tolls", "sudden" if is_sudden else "usual", f"{count}/{usual} in this hour")
-    if not is_sudden:
-        return directive
-    if not tolls.is_alarmed(state, walk.now):
-        walk.suspicion = TollFraudSuspected(
-            account_id=walk.office.account_id,
-            at=walk.now,
-            call_id=walk.ask.call_id,
-            number=walk.to_number,
-            count=count,
-            usual=usual,
-            action=account.toll_fraud,
-        )
-    if account.toll_fraud == "block":
-        return Reject(code=403, reason="Toll Fraud Suspected")
-    return directive
+    if is_sudden and not tolls.is_alarmed(state, walk.now):
+        walk.suspicions.append(_suspicion(walk, account))
+    return is_sudden
+
+
+def _is_sudden_spend(walk: Walk, account: Account) -> bool:
+    """Where the account has a history of costs."""
+    state = walk.office.capacity.spending
+    spent, usual = spending.spent(state, walk.now), spending.usual(state, walk.now)
+    if usual is None:
+        return False
+    is_sudden = spending.is_sudden(state, walk.now)
+    walk.note("tolls", "dear" if is_sudden else "usual", f"{spent}/{usual} micros in this hour")
+    if is_sudden and not spending.is_alarmed(state, walk.now):
+        found = _suspicion(walk, account)
+        said = {"spent_micros": spent, "usual_micros": usual}
+        walk.suspicions.append(found.model_copy(update=said))
+    return is_sudden
+
+
+def _suspicion(walk: Walk, account: Account) -> TollFraudSuspected:
+    state = walk.office.capacity.tolls
+    return TollFraudSuspected(
+        account_id=walk.office.account_id,
+        at=walk.now,
+        call_id=walk.ask.call_id,
+        number=walk.to_number,
+        count=tolls.count(state, walk.now),
+        usual=tolls.usual(state, walk.now),
+        action=account.toll_fraud,
+    )
 
 
 def _subjects(walk: Walk, directive: Directive) -> Subjects:
@@ -107,8 +133,7 @@ def _subjects(walk: Walk, directive: Directive) -> Subjects:
 def alarms(walk: Walk, held: bool) -> Iterator[LimitExceeded | TollFraudSuspected]:
     if held:
         yield from (_exceeded(walk, one) for one in walk.windows if one.is_exceeded)
-    if walk.suspicion is not None:
-        yield walk.suspicion
+    yield from walk.suspicions
 
 
 def _exceeded(walk: Walk, one: Checked) -> LimitExceeded:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple
 
-from domain import call, capacity, numbers
+from domain import call, capacity, costs, numbers
 from domain.call import CallSession
 from domain.routing.admission import admit, alarms
 from domain.routing.outbound import carry_out
@@ -59,7 +59,7 @@ def route(
         return None, []
     decision = decide(ask, request, session, office, platform, now)
     routed = decision.routed
-    facts: list[Fact] = [*call.route(session, routed)]
+    facts: list[Fact] = [*costs.priced(session, call.route(session, routed), office.directory)]
     if isinstance(routed.directive, Reject):
         return routed, [*facts, *decision.alarms]
     if session.hops or call.ends(facts):

@@ -83,7 +83,7 @@ class Walk:
     windows: list[Checked] = field(default_factory=list)
     """The call limits that the call keeps to, or exceeds without being refused."""
     is_costly: bool = False
-    suspicion: TollFraudSuspected | None = None
+    suspicions: list[TollFraudSuspected] = field(default_factory=list)
     emergency: bool = False
 
     @property

@@ -25,7 +25,17 @@ from domain.rules.center import (
 )
 from domain.rules.lines import Did, Extension, Forward, OutboundRoute, SipTrunk
 from domain.rules.members import DestKind
-from domain.rules.people import Account, ApiKey, CallLimit, SipDevice, SipDomain, SipUser, Webhook
+from domain.rules.people import (
+    Account,
+    ApiKey,
+    CallLimit,
+    ConsoleUser,
+    SipDevice,
+    SipDomain,
+    SipUser,
+    Webhook,
+)
+from domain.rules.rates import RatePlan
 from domain.rules.sound import MediaFile, MediaPlaylist, Voicemail
 from events import resources
 from events.resources import Resource
@@ -53,11 +63,13 @@ RULES: dict[str, type[Resource]] = {
     "webhook": Webhook,
     "api_key": ApiKey,
     "call_limit": CallLimit,
+    "rate_plan": RatePlan,
     "media_file": MediaFile,
     "media_playlist": MediaPlaylist,
     "contact_list": ContactList,
     "cid_pool": CidPool,
     "campaign": Campaign,
+    "console_user": ConsoleUser,
 }
 
 

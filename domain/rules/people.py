@@ -6,6 +6,7 @@ from pydantic import (
     AfterValidator,
     Field,
     ValidationInfo,
+    field_validator,
 )
 
 from domain.rules.members import (
@@ -15,6 +16,7 @@ from domain.rules.members import (
     Flag,
     Host,
     Id,
+    Mailbox,
     Name,
     Number,
     Status,
@@ -107,13 +109,32 @@ class Webhook(resources.Webhook):
     url: WebUrl
     events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1, max_length=50)] = ("*",)
     status: Literal["active", "paused", "disabled"] = "active"
+    disabled_reason: Text | None = None
     description: Text | None = None
+
+    @field_validator("disabled_reason")
+    @classmethod
+    def _only_while_disabled(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return value if info.data.get("status") == "disabled" else None
 
 
 class ApiKey(resources.ApiKey):
     model_config = STRICT
     name: Name
-    kind: Literal["sk", "node"]
+    kind: Literal["sk", "sips", "node"]
     scopes: Annotated[tuple[str, ...], Field(max_length=50)]
+    plan: Literal["pro", "teams"] | None = None
     expires_at: Annotated[int, Field(ge=0)] | None = None
     status: Literal["active", "revoked"] = "active"
+
+
+Role = Literal["owner", "admin", "supervisor", "analyst", "agent"]
+
+
+class ConsoleUser(resources.ConsoleUser):
+    model_config = STRICT
+    email: Annotated[Mailbox, AfterValidator(str.lower)]
+    name: Text = ""
+    role: Role
+    status: Status = "active"
+    totp: Flag = 0

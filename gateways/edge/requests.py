@@ -83,7 +83,7 @@ class FlowRequests:
         secret = await asyncio.to_thread(self._vault.get, ref, account_id)
         if secret is None:
             raise LookupError("the secret of the request is not known")
-        return signed_headers(secret.decode(), id, "flow.webhook", body)
+        return signed_headers([secret.decode()], id, "flow.webhook", body)
 
 
 def _reason(error: Exception) -> str:

@@ -50,9 +50,13 @@ def _not_found(request: Request[Any, Any, Any], _: NotFoundException) -> Respons
     return _refused(request, NotFound(f"no {request.url.path}"))
 
 
-def _not_allowed(request: Request[Any, Any, Any], _: MethodNotAllowedException) -> Response[Any]:
+def _not_allowed(
+    request: Request[Any, Any, Any], error: MethodNotAllowedException
+) -> Response[Any]:
     refusal = problems.MethodNotAllowed(f"{request.url.path} does not take {request.method}")
-    return _refused(request, refusal)
+    answer = _refused(request, refusal)
+    answer.headers["Allow"] = (error.headers or {}).get("allow", "")
+    return answer
 
 
 def _other(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

@@ -6,7 +6,6 @@ A ticket is a random name in a bucket of the bus, so that any process can take i
 viewer is there.
 """
 
-import hashlib
 import os
 import re
 import secrets
@@ -16,7 +15,6 @@ from typing import Any, Literal, NamedTuple
 import nats.errors
 import orjson
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from nats.aio.client import Client
 from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import Error as JetStreamError
@@ -25,6 +23,7 @@ from nats.js.kv import KeyValue
 
 from domain.errors import Unavailable
 from gateways.problems import Unauthenticated
+from gateways.store.keys import Keyring
 
 BUCKET = "tickets"
 LIFE = 30
@@ -45,18 +44,21 @@ class Shown(NamedTuple):
 
 
 class Tickets:
-    def __init__(self, client: Client, key: bytes) -> None:
-        """`key`: 32 bytes, the same in all processes."""
+    def __init__(self, client: Client, keys: Keyring) -> None:
+        """`keys`: the same in all processes."""
         self._client = client
-        self._cipher = AESGCM(hashlib.sha256(b"callplane tickets" + key).digest())
+        self._keys = keys
         self._opened: KeyValue | None = None
 
     async def issue(self, shown: Shown) -> str:
         ticket, nonce = secrets.token_urlsafe(32), os.urandom(12)
         text = orjson.dumps({**shown._asdict(), "until": time.time() + LIFE})
-        sealed = nonce + self._cipher.encrypt(nonce, text, ticket.encode())
+        key = self._keys.sealing
+        sealed = key.cipher.encrypt(nonce, text, _about(ticket))
         try:
-            await (await self._bucket()).create(ticket, sealed)
+            await (await self._bucket()).create(
+                ticket, b":".join((key.id.encode(), nonce + sealed))
+            )
         except (nats.errors.Error, JetStreamError, TimeoutError) as error:
             raise Unavailable(f"the bus is away: {error!r}") from None
         return ticket
@@ -80,10 +82,14 @@ class Tickets:
         return Shown(**found)
 
     def _unsealed(self, ticket: str, sealed: bytes) -> dict[str, Any]:
+        id, _, rest = sealed.partition(b":")
+        key = self._keys.opening(id.decode("latin-1"))
         try:
-            text = self._cipher.decrypt(sealed[:12], sealed[12:], ticket.encode())
+            text = key.cipher.decrypt(rest[:12], rest[12:], _about(ticket)) if key else b""
         except (InvalidTag, ValueError):
             raise _used() from None
+        if not text:
+            raise _used()
         found: dict[str, Any] = orjson.loads(text)
         return found
 
@@ -94,6 +100,11 @@ class Tickets:
                 KeyValueConfig(bucket=BUCKET, history=1, ttl=LIFE, storage=StorageType.MEMORY)
             )
         return self._opened
+
+
+def _about(ticket: str) -> bytes:
+    """What is sealed together with it: nothing else that these keys have sealed is a ticket."""
+    return b"callplane ticket " + ticket.encode()
 
 
 def _used() -> Unauthenticated:

@@ -26,6 +26,7 @@ from events.catalogue import CATALOGUE
 from events.presence import ContactRefreshed, ContactRegistered
 from events.resources import KINDS, CallFlow, Changed, Created, Deleted, ResourceFact
 from gateways.store.codec import FactMapper, decode, positioned
+from gateways.store.keys import Keyring
 from gateways.store.recorder import Datastore, EventRecorder, translated
 from gateways.store.secrets import Vault
 from projections import directory as directory_view
@@ -41,12 +42,12 @@ _DEADLINE_TOPICS = [
 
 
 class PgStore:
-    def __init__(self, url: str, secret_key: bytes) -> None:
+    def __init__(self, url: str, keyring: Keyring) -> None:
         self._url = url
         self._datastore = Datastore(url, pool_size=3)
         self._recorder = EventRecorder(self._datastore)
         self._mapper = FactMapper()
-        self._vault = Vault(self._datastore.connections, secret_key)
+        self._vault = Vault(self._datastore.connections, keyring)
         self._writer: Connection[DictRow] | None = None
 
     def close(self) -> None:
@@ -154,7 +155,7 @@ class PgStore:
             ).fetchone()
         assert seen is not None, "the read model exists since the migration"
         state = directory.restored(
-            [_row(row) for row in rows if not row["deleted"]],
+            [row_of(row) for row in rows if not row["deleted"]],
             {row["id"]: row["version"] for row in rows if row["deleted"]},
             [(row["flow_id"], CallFlow.model_validate(row["body"])) for row in flows],
         )
@@ -225,7 +226,8 @@ class PgStore:
             position = page[-1].id
 
 
-def _row(row: DictRow) -> Row:
+def row_of(row: DictRow) -> Row:
+    """A row of the read model as decisions have it."""
     return Row(
         row["id"],
         KINDS[row["kind"]].model_validate(row["body"]),

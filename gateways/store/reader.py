@@ -15,6 +15,7 @@ from psycopg import Cursor
 from psycopg.rows import DictRow
 
 from commands.store import StoreDown
+from domain.errors import Unavailable
 from gateways.store.connections import Connections
 from gateways.store.recorder import AWAY
 
@@ -23,6 +24,8 @@ log = logging.getLogger("callplane.reader")
 
 POLL = 0.25
 """Seconds between two looks at the positions while somebody waits."""
+PATIENCE = 5.0
+"""Seconds for which a write waits until it is shown."""
 
 
 class Reader:
@@ -77,6 +80,12 @@ class Reader:
             except TimeoutError:
                 await self._look()
         return True
+
+    async def until_shown(self, name: str, position: int) -> None:
+        """Wait until the model `name` shows a write. Raises Unavailable when it does not for long:
+        the write is stored, but nobody could read it yet."""
+        if not await self.caught_up(name, position, PATIENCE):
+            raise Unavailable("it is stored, but the read models are behind")
 
     async def _look(self) -> None:
         for row in await self.query(_positions):

@@ -4,55 +4,69 @@ A reference (`sec_…`) may stand in facts, rows and logs; what it refers to nev
 """
 
 import asyncio
-import base64
-import hashlib
 import os
 from collections import OrderedDict
 
 import orjson
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.digest import Credential
 from gateways.ids import new_id
 from gateways.store.connections import Connections
+from gateways.store.keys import Keyring
+from gateways.store.rotation import opened
 
 KEPT_OPEN = 10_000
+_KEY_ID, _NONCE = 16, 12
+"""Bytes."""
 
 
 class Vault:
-    """Seals and opens secrets. `key` is 32 bytes; `key_id` says with which one a row was sealed."""
+    """Seals and opens secrets; `key_id` says with which key a row was sealed."""
 
-    def __init__(self, pool: Connections, key: bytes) -> None:
+    def __init__(self, pool: Connections, keyring: Keyring) -> None:
         self._pool = pool
-        self._cipher = AESGCM(key)
-        self._key_id = hashlib.sha256(b"callplane key id" + key).hexdigest()[:16]
+        self._keyring = keyring
 
     def put(self, account_id: str, secret: bytes) -> str:
         """Store a secret and return its reference."""
-        ref, nonce = new_id("sec"), os.urandom(12)
-        sealed = self._cipher.encrypt(nonce, secret, ref.encode())
+        ref, nonce, key = new_id("sec"), os.urandom(12), self._keyring.sealing
+        sealed = key.cipher.encrypt(nonce, secret, ref.encode())
         with self._pool.connection() as connection:
             connection.execute(
                 "INSERT INTO secrets.sealed (ref, account_id, key_id, nonce, ciphertext)"
                 " VALUES (%s, %s, %s, %s, %s)",
-                (ref, account_id, self._key_id, nonce, sealed),
+                (ref, account_id, key.id, nonce, sealed),
             )
         return ref
 
     def get(self, ref: str, account_id: str | None = None) -> bytes | None:
         """The secret behind `ref`; None when there is none, it is not the account's (where one is
-        named), or it was sealed with another key."""
+        named), or no key opens it."""
         with self._pool.connection() as connection:
             row = connection.execute(
-                "SELECT nonce, ciphertext FROM secrets.sealed"
+                "SELECT ref, key_id, nonce, ciphertext FROM secrets.sealed"
                 " WHERE ref = %s AND account_id = coalesce(%s, account_id)",
                 (ref, account_id),
             ).fetchone()
-        if row is None:
-            return None
+        return None if row is None else opened(row, self._keyring)
+
+    def erase(self, ref: str) -> None:
+        with self._pool.connection() as connection:
+            connection.execute("DELETE FROM secrets.sealed WHERE ref = %s", (ref,))
+
+    def seal(self, secret: bytes, about: bytes) -> bytes:
+        """For who keeps it elsewhere: key id, nonce and ciphertext; opened again with the same
+        `about` only."""
+        nonce, key = os.urandom(_NONCE), self._keyring.sealing
+        return key.id.encode() + nonce + key.cipher.encrypt(nonce, secret, about)
+
+    def unseal(self, sealed: bytes, about: bytes) -> bytes | None:
+        """None when no key opens it, or it was sealed about something else."""
+        id, rest = sealed[:_KEY_ID].decode("ascii", "replace"), sealed[_KEY_ID:]
+        key = self._keyring.opening(id)
         try:
-            return self._cipher.decrypt(bytes(row["nonce"]), bytes(row["ciphertext"]), ref.encode())
+            return key and key.cipher.decrypt(rest[:_NONCE], rest[_NONCE:], about)
         except InvalidTag:
             return None
 
@@ -88,12 +102,3 @@ class Opened:
         if len(self._known) > KEPT_OPEN:
             self._known.popitem(last=False)
         return self._known[ref]
-
-
-def key_from(text: str) -> bytes:
-    """32 bytes from the setting: base64 of exactly 32 bytes, or any passphrase (hashed)."""
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except ValueError:
-        raw = b""
-    return raw if len(raw) == 32 else hashlib.sha256(text.encode()).digest()

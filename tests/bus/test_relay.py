@@ -13,6 +13,7 @@ from events.base import Fact
 from gateways.bus.connection import EVENTS, connect, ensure_streams
 from gateways.bus.relay import POSITION, Relay
 from gateways.store.events import PgStore
+from gateways.store.keys import Keyring
 from tests.support.facts import ACCOUNT, ended, numbered, routed, taken
 
 EPOCHS = {partition_of(ACCOUNT): 1}
@@ -36,7 +37,7 @@ async def relaying(nats_url: str, database_url: str) -> AsyncIterator[Relay]:
 
 class Writer:
     def __init__(self, database_url: str) -> None:
-        self.store = PgStore(database_url, b"k" * 32)
+        self.store = PgStore(database_url, Keyring.of(b"k" * 32))
         self.store.claim(list(EPOCHS), "test")
         self.versions: dict[str, int] = {}
         self.count = 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from gateways.ids import new_id
 from tests.support.system import System, acme, new_call_id
 
 
@@ -19,14 +20,14 @@ def test_applying_a_file_shows_a_plan_and_doing_it_twice_changes_nothing(
     assert planned.returncode == 0, planned.stderr
     assert "planned: 8 create" in planned.stdout
     first = system.cli_json("apply", "-f", str(file))
-    assert first["counts"] == {"create": 8, "change": 0, "nothing": 0}
+    assert first["counts"] == {"create": 8, "change": 0, "delete": 0, "nothing": 0}
     second = system.cli_json("apply", "-f", str(file))
-    assert second["counts"] == {"create": 0, "change": 0, "nothing": 8}
+    assert second["counts"] == {"create": 0, "change": 0, "delete": 0, "nothing": 8}
     document["users"][0]["display_name"] = "Alice B."
     document["devices"][1]["password"] = "another secret"
     file.write_text(yaml.safe_dump(document))
     third = system.cli_json("apply", "-f", str(file))
-    assert third["counts"] == {"create": 0, "change": 2, "nothing": 6}
+    assert third["counts"] == {"create": 0, "change": 2, "delete": 0, "nothing": 6}
     changed = {row["kind"]: row["members"] for row in third["changes"] if row["members"]}
     assert changed == {"sip_user": "display_name", "sip_device": "password"}
 
@@ -179,6 +180,41 @@ def test_commands_used_wrongly_exit_with_2(system: System) -> None:
     assert system.cli("trace").returncode == 2
     assert system.cli("calls").returncode == 2
     assert system.cli("teleport").returncode == 2
+
+
+def test_a_key_for_diagnosis_is_made(system: System, account: dict[str, Any]) -> None:
+    make = ("keys", "create", "--account", account["account"]["id"], "--kind", "sips")
+    made = system.cli_json(*make, "--plan", "teams")
+    assert (made["key"][:5], len(made["key"]), made["scopes"]) == ("sips_", 45, ["analyze"])
+    shown = system.api.get("/v1/keys", headers={"x-api-key": made["key"]}).json()["keys"]
+    assert [row["plan"] for row in shown if row["id"] == made["id"]] == ["teams"]
+    assert "/plan" in system.cli(*make, "--plan", "free").stderr
+
+
+def test_the_first_owner_of_an_account_is_made_and_logs_in(
+    system: System, account: dict[str, Any]
+) -> None:
+    account_id, email = account["account"]["id"], f"{new_id('x')}@acme.example"
+    make = ("console-users", "create", "--account", account_id, "--email", email.upper())
+    done = system.cli(*make, "--json", stdin="correct horse battery\n")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    wish = {"email": email, "password": "correct horse battery"}
+    answer = system.api.post("/v1/sessions", json=wish)
+    assert answer.json()["scopes"] == ["*"], answer.text
+    (listed,) = system.cli_json("console-users", "list", "--account", account_id)
+    assert listed == {
+        "id": made["id"],
+        "email": email,
+        "name": "",
+        "role": "owner",
+        "status": "active",
+        "totp": 0,
+    }
+    again = system.cli(*make, stdin="correct horse battery\n")
+    assert (again.returncode, "/email" in again.stderr) == (1, True)
+    short = system.cli(*make, stdin="\n")
+    assert (short.returncode, "/password" in short.stderr) == (1, True)
 
 
 def test_a_key_without_scopes_is_refused(system: System, account: dict[str, Any]) -> None:

@@ -53,7 +53,7 @@ def test_a_new_owner_knows_what_has_been_counted(url: str, others: int) -> None:
             await asyncio.gather(*(one.report(call, "end") for call in ["a", *calls]))
         with psycopg.connect(url) as connection:
             saved = connection.execute("SELECT topic FROM events.snapshots").fetchall()
-        assert saved == ([("capacity.state.v2",)] if others else [])
+        assert saved == ([("capacity.state.v3",)] if others else [])
         async with owner(url, "two") as two:
             assert await _actions(two, "c", "d", "a") == ["flow", "reject", "flow"]
             two.offset = 3_600_000

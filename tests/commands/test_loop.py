@@ -18,10 +18,11 @@ from domain.call import IDLE_BEFORE_ANSWER
 from domain.routing import Platform
 from events.base import Millis
 from gateways.store.events import PgStore
+from gateways.store.keys import Keyring
 from gateways.store.projector import Projector
 from tests.support.facts import ACCOUNT
 
-KEY = b"k" * 32
+KEY = Keyring.of(b"k" * 32)
 NUMBER = "12025550123"
 FLOW = "flow_01jzqwjn803wtnhc445bvjenzc"
 CAC_IDLE = 3_600_000

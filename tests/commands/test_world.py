@@ -81,7 +81,11 @@ def _taken(number: int) -> ChannelsTaken:
 
 def _released(number: int) -> ChannelsReleased:
     return ChannelsReleased(
-        account_id=ACCOUNT, at=NOW, call_id=CallId(str(number)), reason=ReleaseReason.ENDED
+        account_id=ACCOUNT,
+        at=NOW,
+        call_id=CallId(str(number)),
+        reason=ReleaseReason.ENDED,
+        costly_micros=number,
     )
 
 

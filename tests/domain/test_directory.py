@@ -17,6 +17,7 @@ from events.resources import (
     Extension,
     InQueueOption,
     OutboundRoute,
+    RatePlan,
     SipDevice,
     SipTrunk,
     SipUser,
@@ -89,6 +90,7 @@ _BODIES = st.one_of(
     st.tuples(st.just("in_queue_option"), _OPTIONS),
     st.tuples(st.just("sip_trunk"), st.builds(SipTrunk, name=_NAMES)),
     st.tuples(st.just("outbound_route"), st.builds(OutboundRoute, name=_NAMES)),
+    st.tuples(st.just("rate_plan"), st.builds(RatePlan, name=_NAMES, currency=_NAMES)),
 )
 
 

@@ -109,8 +109,12 @@ def test_every_kind_of_target_leads_somewhere() -> None:
 def test_a_pointer_to_nothing_is_refused(kind: str, member: str) -> None:
     wrong: Any = ["nobody"] if member.endswith("_ids") else "nobody"
     wrong = {"nobody": 1} if member == "weights" else wrong
-    made = account(*ALL).when(create(kind, "new_1", **{**MAKE[kind], member: wrong}))
-    made.then_refused(Invalid, f"/{member}")
+    decision = (
+        change(kind, ACCOUNT, None, **{member: wrong})
+        if kind == "account"
+        else create(kind, "new_1", **{**MAKE[kind], member: wrong})
+    )
+    account(*ALL).when(decision).then_refused(Invalid, f"/{member}")
 
 
 def test_every_bad_pointer_is_named() -> None:
@@ -230,6 +234,16 @@ def test_by_force_the_default_of_the_account_is_let_go_of() -> None:
     after = used.when(delete("call_flow", "flow_1", force=True)).then_given().state.directory
     assert after.account is not None
     assert (after.account.did_default_dest_kind, after.account.did_default_dest_id) == (None, None)
+
+
+def test_by_force_an_account_is_left_without_its_rate_plan() -> None:
+    plan = created("rate_plan", "rate_1", name="Retail", currency="USD")
+    used = account(*ALL, plan).when(change("account", ACCOUNT, rate_plan_id="rate_1")).then_given()
+    used.when(delete("rate_plan", "rate_1")).then_refused(Conflict)
+    after = used.when(delete("rate_plan", "rate_1", force=True)).then_given().state.directory
+    assert after.account is not None
+    assert after.account.rate_plan_id is None
+    assert after.tariffs == {}
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,12 @@ MAKE: dict[str, dict[str, Any]] = {
     "voicemail": {},
     "media_file": {"name": "Welcome"},
     "media_playlist": {"name": "Music", "media_ids": ["media_1"]},
+    "console_user": {"email": "ada@acme.example", "role": "agent", "password_ref": "sec_1"},
     "contact_list": {"name": "Spring"},
     "cid_pool": {"name": "New York", "numbers": ["12125550123"]},
     "campaign": {"name": "Spring"},
     "call_limit": {"scope_kind": "account", "period_sec": 60, "max_count": 3},
+    "rate_plan": {"name": "Retail", "currency": "USD", "rates": [{"micros_per_min": 10_000}]},
     "ring_group": {"name": "Sales", "members": [{"user_id": "us_1"}]},
     "conference": {"name": "Weekly"},
     "webhook": {"url": "https://hooks.example/in", "secret_ref": "secret_1"},
@@ -186,6 +188,8 @@ def test_spaces_around_text_are_dropped() -> None:
         ("forward", "ring_timeout_sec", 0),
         ("call_flow", "version", 0),
         ("call_flow", "start", ""),
+        ("rate_plan", "currency", "usd"),
+        ("rate_plan", "currency", "US$"),
         ("voicemail", "quota_mb", -1),
         ("webhook", "url", "ftp://hooks.example"),
         ("webhook", "url", "https://user:secret@hooks.example/"),
@@ -231,11 +235,37 @@ def test_a_value_against_the_rules_is_refused_at_its_place(
                 "/rules/2/what",
             ],
         ),
+        (
+            "rate_plan",
+            {
+                "rates": [
+                    {"prefix": "+44", "micros_per_min": -1, "first_sec": 0, "next_sec": 3601},
+                    {"prefix": "44", "direction": "any", "setup_micros": 0.5, "colour": "red"},
+                    {"micros_per_min": 10**12},
+                ]
+            },
+            [
+                "/rates/0/prefix",
+                "/rates/0/micros_per_min",
+                "/rates/0/first_sec",
+                "/rates/0/next_sec",
+                "/rates/1/direction",
+                "/rates/1/micros_per_min",
+                "/rates/1/setup_micros",
+                "/rates/1/colour",
+                "/rates/2/micros_per_min",
+            ],
+        ),
+        (
+            "rate_plan",
+            {"rates": [{"prefix": p, "micros_per_min": 1} for p in ("44", "", "44", "")]},
+            ["/rates/2/prefix", "/rates/3/prefix"],
+        ),
         ("call_flow", {"nodes": [{"id": "a", "type": "entry"}]}, ["/nodes/0/data"]),
         ("did", {"dest_xform": {"a/b~c": 1}}, ["/dest_xform/a~1b~0c"]),
         ("sip_user", {"dnd": 2, "username": "", "x": 1}, ["/username", "/dnd", "/x"]),
     ],
-    ids=["webhook", "networks", "rules", "nodes", "escaped", "several"],
+    ids=["webhook", "networks", "rules", "rates", "prefixes", "nodes", "escaped", "several"],
 )
 def test_every_fault_is_named_by_its_json_pointer(
     kind: str, members: dict[str, Any], pointers: list[str]
@@ -293,6 +323,11 @@ def test_an_option_says_what_its_action_needs(action: str, pointer: str) -> None
     assert _faults("in_queue_option", action=action) == [pointer]
     needed = {"/dest_kind": {"dest_kind": "hangup"}, "/webhook_url": {"webhook_url": "http://a/"}}
     assert _checked("in_queue_option", action=action, **needed[pointer]).action == action
+
+
+def test_a_prefix_has_a_rate_in_each_direction() -> None:
+    rates = [{"prefix": "1800", "direction": one, "micros_per_min": 1} for one in ("in", "out")]
+    assert len(_checked("rate_plan", rates=rates).rates) == 2
 
 
 def test_a_forward_leads_to_a_number_or_a_sip_address() -> None:

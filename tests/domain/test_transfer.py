@@ -250,6 +250,11 @@ def test_into_the_public_network_only_with_permission(kind: str) -> None:
     assert (command.strategy, command.moh_stream) == ("failover", MUSIC)
 
 
+def test_a_number_abroad_is_not_read_as_one_at_home() -> None:
+    talk = _with_a_way_out(allow_pstn_blind_transfer=1)
+    assert rings(talk.blind("pstn", "+442079460000")) == [("sip:442079460000@out.example", 0, 25)]
+
+
 def test_for_help_nobody_needs_a_permission() -> None:
     talk = _with_a_way_out()
     assert rings(talk.blind("pstn", "911")) == [("sip:911@out.example", 0, 25)]

@@ -45,6 +45,7 @@ from events.call import (
     CallRinging,
     CallRouted,
     Carrier,
+    Charge,
     DialogEvent,
     Direction,
     Directive,
@@ -119,6 +120,7 @@ from events.resources import (
     Campaign,
     CidPool,
     Conference,
+    ConsoleUser,
     ContactList,
     Did,
     Extension,
@@ -132,6 +134,8 @@ from events.resources import (
     NameReleased,
     OutboundRoute,
     Queue,
+    Rate,
+    RatePlan,
     Resource,
     RingGroup,
     RingGroupMember,
@@ -144,6 +148,7 @@ from events.resources import (
     Voicemail,
     Webhook,
 )
+from events.sessions import SessionEnded, SessionOpened
 from events.voicemail import (
     MessageDeleted,
     MessageLeft,
@@ -151,7 +156,7 @@ from events.voicemail import (
     MessageReplaced,
     MessageUnread,
 )
-from events.webhooks import WebhookTested
+from events.webhooks import WebhookDisabled, WebhookTested
 
 _ACCOUNT = AccountId("acc_1")
 _CALL = CallId("call-1@edge")
@@ -171,6 +176,12 @@ _ABOUT_REPORT: dict[str, Any] = {
     "at": _NOW,
     "carrier": "acme",
     "event_id": "evt-1",
+}
+_ABOUT_SESSION: dict[str, Any] = {
+    "account_id": _ACCOUNT,
+    "at": _NOW,
+    "session_id": "ses_1",
+    "user_id": "cu_1",
 }
 _ABOUT_LIST: dict[str, Any] = {"account_id": _ACCOUNT, "at": _NOW}
 _ENTRY = Entry("14155551234", "asked for it", "crm", 1_800_000_000)
@@ -302,6 +313,12 @@ _OUTCOME = Outcome(
     hangup_by="caller",
     queue_id="q_1",
     agent_id="us_1",
+    cost_micros=13_000,
+    currency="USD",
+    rate_id="rate_1:in:1800",
+    charges=(
+        Charge(rate_id="rate_1:in:1800", number="12025550123", billed_sec=60, cost_micros=13_000),
+    ),
 )
 
 _ROWS: dict[str, Resource] = {
@@ -336,7 +353,14 @@ _ROWS: dict[str, Resource] = {
         name="Sales", members=(RingGroupMember(user_id="us_1"), RingGroupMember(device_id="dev_1"))
     ),
     "conference": Conference(name="Weekly", pin="4711"),
-    "webhook": Webhook(url="https://hooks.example/in", secret_ref="secret_1"),
+    "webhook": Webhook(
+        url="https://hooks.example/in",
+        secret_ref="secret_2",
+        previous_secret_ref="secret_1",
+        previous_secret_until=1_795_086_400,
+        status="disabled",
+        disabled_reason="HTTP 410",
+    ),
     "media_file": MediaFile(
         name="Welcome",
         object_key="acc_1/media_1.wav",
@@ -358,12 +382,32 @@ _ROWS: dict[str, Resource] = {
         power_ratio=2.5,
     ),
     "call_limit": CallLimit(scope_kind="user", scope_id="us_1", period_sec=60, max_count=3),
+    "rate_plan": RatePlan(
+        name="Retail",
+        currency="USD",
+        rates=(
+            Rate(prefix="44", micros_per_min=12_000, first_sec=30, next_sec=6, label="UK"),
+            Rate(prefix="1800", direction="in", micros_per_min=9_000, setup_micros=1_000),
+        ),
+    ),
     "api_key": ApiKey(
-        name="CRM", kind="sk", prefix="sk_abcd", sha256="0" * 64, scopes=("cdr", "agents")
+        name="CRM", kind="sips", prefix="sips_abcd", sha256="0" * 64, scopes=("cdr",), plan="pro"
+    ),
+    "console_user": ConsoleUser(
+        email="ada@acme.example",
+        name="Ada",
+        role="supervisor",
+        password_ref="sec_1",
+        totp=1,
+        totp_ref="sec_2",
     ),
 }
 
 EXAMPLES: list[Fact] = [
+    SessionOpened(
+        **_ABOUT_SESSION, epoch=1, expires_at=Millis(1_795_043_200_000), src_ip="203.0.113.9"
+    ),
+    SessionEnded(**_ABOUT_SESSION, by="cu_1"),
     NumberAssigned(**_ABOUT_REPORT, e164="12025550123", did_id="did_1"),
     NumberPorted(**_ABOUT_REPORT, e164="12025550123", port=Port.OUT, did_id="did_1"),
     MessageReported(
@@ -428,6 +472,7 @@ EXAMPLES: list[Fact] = [
                     leases=("lease_7",),
                     users=("us_1",),
                     trunks=("tr_1", ""),
+                    number="4930123456",
                     held=(Frame(flow_id="queue:q_1", flow_version=0, node_id="1"),),
                 ),
             ),
@@ -458,6 +503,15 @@ EXAMPLES: list[Fact] = [
         is_costly=True,
     ),
     TollFraudSuspected(**_ABOUT_CALL, number="4930123456", count=20, usual=20, action="block"),
+    TollFraudSuspected(
+        **_ABOUT_CALL,
+        number="4930123456",
+        count=3,
+        usual=20,
+        spent_micros=90_000_000,
+        usual_micros=8_000_000,
+        action="alert",
+    ),
     LimitExceeded(
         **_ABOUT_CALL,
         limit_id="lim_1",
@@ -467,7 +521,7 @@ EXAMPLES: list[Fact] = [
         max_count=3,
         period_sec=60,
     ),
-    ChannelsReleased(**_ABOUT_CALL, reason=ReleaseReason.IDLE),
+    ChannelsReleased(**_ABOUT_CALL, reason=ReleaseReason.IDLE, costly_micros=13_000),
     ContactRegistered(
         **_ABOUT_CONTACT,
         expires_at=Millis(_NOW + 3_600_000),
@@ -558,6 +612,7 @@ EXAMPLES: list[Fact] = [
     MessageUnread(**_COUNTED),
     MessageDeleted(**_COUNTED),
     WebhookTested(account_id=_ACCOUNT, at=_NOW, webhook_id="wh_1"),
+    WebhookDisabled(account_id=_ACCOUNT, at=_NOW, webhook_id="wh_1", reason="HTTP 410"),
     NameClaimed(**_ABOUT_NAME),
     NameReleased(**_ABOUT_NAME),
 ]

@@ -10,6 +10,7 @@ from tests.events.examples import EXAMPLES
 
 FORM = re.compile(r"(?P<area>[a-z]+)\.(?P<fact>[a-z]+(_[a-z]+)*)\.v[1-9][0-9]*")
 STREAMS = {
+    "sessions": "session-ses_1",
     "call": "call-call-1@edge",
     "capacity": "capacity-acc_1",
     "presence": "presence-acc_1",

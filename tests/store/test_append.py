@@ -25,11 +25,12 @@ from domain.capacity import Capacity
 from events.base import StreamName
 from gateways.store.codec import FactMapper
 from gateways.store.events import PgStore
+from gateways.store.keys import Keyring
 from gateways.store.recorder import Datastore, EventRecorder
 from tests.support.facts import ACCOUNT, append, ended, numbered, routed, taken
 
 PARTITION = partition_of(ACCOUNT)
-KEY = b"k" * 32
+KEY = Keyring.of(b"k" * 32)
 MAPPER = FactMapper()
 
 

@@ -32,6 +32,7 @@ from events.acd import (
 )
 from events.base import AccountId, Fact
 from gateways.store.events import PgStore
+from gateways.store.keys import Keyring
 from gateways.store.projector import Projector
 from projections import agents, queues
 from tests.domain.center import Center, a_shift
@@ -52,7 +53,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.store = PgStore(url, b"k" * 32)
+        self.store = PgStore(url, Keyring.of(b"k" * 32))
         self.store.claim(list(EPOCHS), "test")
         self.projector = Projector(url)
         self.numbers = count(1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import Connection, Cursor
+from psycopg import Cursor
 from psycopg.rows import DictRow, dict_row
 
 from commands.partitions import partition_of
@@ -27,7 +27,7 @@ from events.bans import (
     RangeAllowed,
     RangeDisallowed,
 )
-from events.base import PLATFORM, AccountId, CallId, Fact, Millis
+from events.base import PLATFORM, CallId, Fact, Millis
 from events.call import (
     CallObserved,
     CallRevised,
@@ -56,13 +56,14 @@ from events.presence import (
     RemovalReason,
 )
 from events.resources import Changed, Created, Deleted
+from events.sessions import SessionOpened
 from events.webhooks import WebhookTested
 from gateways.ids import new_id
 from gateways.store.events import PgStore
+from gateways.store.keys import Keyring
 from gateways.store.projector import Projector
 from gateways.store.projector import create as create_tables
 from gateways.store.rebuild import Progress, rebuild
-from projections import cdr
 from projections.base import Positioned, Projection
 from projections.catalogue import CATALOGUE
 from projections.cdr import Cdr
@@ -85,7 +86,7 @@ EPOCHS = {partition_of(ACCOUNT): 1}
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[PgStore]:
-    made = PgStore(database_url, b"k" * 32)
+    made = PgStore(database_url, Keyring.of(b"k" * 32))
     made.claim(list(EPOCHS), "test")
     yield made
     made.close()
@@ -160,6 +161,8 @@ def a_life(seed: int) -> list[Fact]:
             facts += changed
         if chance.random() < 0.05:
             facts.append(WebhookTested(account_id=ACCOUNT, at=START, webhook_id=webhook))
+    opened = {"account_id": ACCOUNT, "at": START, "session_id": "ses_1", "user_id": "cu_1"}
+    facts.append(SessionOpened(**opened, epoch=0, expires_at=Millis(START + 1), src_ip="::1"))
     return facts + delete(state, author, "webhook", webhook, None, False)
 
 
@@ -497,28 +500,6 @@ def test_two_runners_never_fold_the_same_fact(store: PgStore, database_url: str)
         held = connection.execute("SELECT pg_try_advisory_lock(7223, hashtext('views'))").fetchone()
     assert held == (False,)
     first.close()
-
-
-def test_the_call_log_is_paged_without_repeating_or_skipping(
-    store: PgStore, database_url: str
-) -> None:
-    facts = [routed(f"call-{number}", START + number // 3) for number in range(20)]
-    store.append(Append(numbered(*facts), (), EPOCHS))
-    projector = Projector(database_url)
-    projector.catch_up()
-    projector.close()
-    with psycopg.connect(database_url, row_factory=dict_row) as connection:
-        seen = list(_pages(connection, ACCOUNT))
-    assert len(seen) == 20
-    assert sorted(seen) == sorted(fact.call_id for fact in facts)
-
-
-def _pages(connection: Connection[DictRow], account_id: AccountId) -> Iterator[str]:
-    after: tuple[int, str] | None = None
-    with connection.cursor() as cursor:
-        while page := cdr.page(cursor, account_id, {}, after, 7):
-            yield from (row["call_id"] for row in page)
-            after = (page[-1]["start_ts"], page[-1]["call_id"])
 
 
 def test_a_call_is_answered_whatever_the_order_of_its_batches(

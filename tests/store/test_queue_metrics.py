@@ -11,6 +11,7 @@ from commands.store import Append
 from events.acd import Departure
 from events.base import CallId
 from gateways.store.events import PgStore
+from gateways.store.keys import Keyring
 from gateways.store.projector import Projector
 from projections import agents, queues
 from tests.domain.center import SECOND, Center
@@ -32,7 +33,7 @@ def read(center: Center, database_url: str) -> Any:
     """Stores what has happened at the center and answers a query."""
 
     def query(ask: Any) -> Any:
-        store = PgStore(database_url, b"k" * 32)
+        store = PgStore(database_url, Keyring.of(b"k" * 32))
         store.claim(list(EPOCHS), "test")
         store.append(Append(numbered(*center.facts), (), EPOCHS))
         store.close()

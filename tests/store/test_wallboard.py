@@ -21,6 +21,7 @@ from events.resources import Changed, Created, Deleted
 from gateways.store import boards
 from gateways.store.connections import Connections
 from gateways.store.events import PgStore
+from gateways.store.keys import Keyring
 from gateways.store.projector import Projector
 from projections import agents, queues
 from projections.wallboard.board import Board
@@ -40,7 +41,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.store = PgStore(url, b"k" * 32)
+        self.store = PgStore(url, Keyring.of(b"k" * 32))
         self.store.claim(list(EPOCHS), "test")
         self.pool = Connections(url, 2)
         self.projector = Projector(url)

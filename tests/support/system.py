@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 import orjson
@@ -50,6 +50,13 @@ def eventually(check: Callable[[], T | None], timeout: float = 10.0, every: floa
         time.sleep(every)
 
 
+class Gateway(NamedTuple):
+    """A process of the public API, and a client of it."""
+
+    process: subprocess.Popen[bytes]
+    client: httpx.Client
+
+
 class System:
     """`callplane up` in a folder of its own."""
 
@@ -61,11 +68,15 @@ class System:
         self.environment = {
             "CALLPLANE_DATA_DIR": str(self.folder / "data"),
             "CALLPLANE_LOG_LEVEL": "warning",
+            # tests ask as fast as they can, and all from one address
+            "CALLPLANE_API_RATE": "0",
+            "CALLPLANE_API_STRANGER_RATE": "0",
             **{f"CALLPLANE_{name}_PORT": port for name, port in ports.items()},
             **{f"CALLPLANE_{name.upper()}": value for name, value in settings.items()},
         }
         self.edge_url = f"http://127.0.0.1:{ports['EDGE']}"
         self.api_url = f"http://127.0.0.1:{ports['API']}"
+        self.console_url = f"http://127.0.0.1:{ports['CONSOLE']}"
         self.realtime_url = f"http://127.0.0.1:{ports['REALTIME']}"
         self.log = self.folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -125,12 +136,33 @@ class System:
         running = self.running
         return Servers(running["nats_url"], running["database_url"])
 
+    @contextmanager
+    def another_api(self, **settings: str) -> Iterator["Gateway"]:
+        """A second process of the public API, on the same servers."""
+        port = str(free_port())
+        changed = {f"CALLPLANE_{name.upper()}": value for name, value in settings.items()}
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [CALLPLANE, "serve", "api"],
+                env={**os.environ, **self.environment, "CALLPLANE_API_PORT": port, **changed},
+                stdout=log,
+                stderr=log,
+            )
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+            try:
+                eventually(lambda: client.get("/readyz").status_code == 200, 60)
+                yield Gateway(process, client)
+            finally:
+                process.kill()
+                process.wait(10)
+
     # Use
 
-    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [CALLPLANE, *arguments],
             env={**os.environ, **self.environment},
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=60,
@@ -161,14 +193,8 @@ class System:
 
         async def work(session: Session) -> dict[str, dict[str, str]]:
             wished = manifest.parse(yaml.safe_dump(dict(document)))
-            shown = {}
-            for change in await manifest.plan(wished, session.reader, session.vault):
-                done = await manifest.carry_out(
-                    wished.account_id, change, session.provisioner, "test"
-                )
-                if done is not None:
-                    shown[done.id] = done.revealed
-            return shown
+            reader, provisioner = session.reader, session.provisioner
+            return await manifest.apply(wished, reader, session.vault, provisioner, "test")
 
         return self.with_session(work)
 
@@ -219,6 +245,31 @@ def running(**settings: str) -> Iterator[System]:
         yield system
     finally:
         system.close()
+
+
+@contextmanager
+def another_api(system: System, **settings: str) -> Iterator[httpx.Client]:
+    """One more server of the public API on the same bus and store."""
+    port = free_port()
+    environment = {
+        **system.environment,
+        "CALLPLANE_API_PORT": str(port),
+        **{f"CALLPLANE_{name.upper()}": value for name, value in settings.items()},
+    }
+    with system.log.open("ab") as log:
+        process = subprocess.Popen(
+            [CALLPLANE, "serve", "api"],
+            env={**os.environ, **environment},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+            eventually(lambda: client.get("/readyz").status_code == 200, 30)
+            yield client
+    finally:
+        process.terminate()
+        process.wait(15)
 
 
 def acme(**more: Any) -> dict[str, Any]:

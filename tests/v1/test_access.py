@@ -1,81 +1,33 @@
-"""Credentials and scopes of /v1 (spec 07)."""
+"""Credentials of /v1: what opens it, what does not, and keys (spec 07, spec 10)."""
 
+import re
+import time
 from typing import Any
 
 import pytest
 
 from tests.support.system import System, acme
-from tests.v1.test_rows import Api
-
-OPERATIONS = [
-    ("GET", "/v1/calls", "cdr"),
-    ("GET", "/v1/calls/x", "cdr"),
-    ("GET", "/v1/calls/x/trace", "cdr"),
-    ("GET", "/v1/numbers", "numbers"),
-    ("POST", "/v1/numbers", "numbers"),
-    ("GET", "/v1/numbers/x", "numbers"),
-    ("PATCH", "/v1/numbers/x", "numbers"),
-    ("DELETE", "/v1/numbers/x", "numbers"),
-    ("GET", "/v1/users", "users"),
-    ("POST", "/v1/users", "users"),
-    ("GET", "/v1/devices", "devices"),
-    ("POST", "/v1/devices", "devices"),
-    ("GET", "/v1/security/bans", "security"),
-    ("GET", "/v1/security/allow", "security"),
-    ("POST", "/v1/security/allow", "security"),
-    ("DELETE", "/v1/security/allow/x", "security"),
-    ("GET", "/v1/dnc", "dnc"),
-    ("POST", "/v1/dnc", "dnc"),
-    ("GET", "/v1/dnc/check", "dnc"),
-    ("DELETE", "/v1/dnc/x", "dnc"),
-    ("POST", "/v1/dnc/import", "dnc"),
-    ("GET", "/v1/dnc/import/x", "dnc"),
-    ("GET", "/v1/limits", "limits"),
-    ("POST", "/v1/limits", "limits"),
-    ("GET", "/v1/agents", "agents"),
-    ("POST", "/v1/agents/state", "agents"),
-    ("GET", "/v1/queues", "queues"),
-    ("GET", "/v1/forwards", "numbers"),
-    ("POST", "/v1/forwards", "numbers"),
-    ("GET", "/v1/in-queue-options", "queues"),
-    ("POST", "/v1/in-queue-options", "queues"),
-    ("GET", "/v1/flows", "flows"),
-    ("POST", "/v1/flows", "flows"),
-    ("POST", "/v1/flows/x/publish", "flows"),
-    ("GET", "/v1/flows/x/versions", "flows"),
-    ("GET", "/v1/flows/x/versions/1", "flows"),
-    ("POST", "/v1/flows/x/simulate", "flows"),
-    ("GET", "/v1/webhooks", "webhooks"),
-    ("POST", "/v1/webhooks", "webhooks"),
-    ("POST", "/v1/webhooks/test", "webhooks"),
-    ("GET", "/v1/webhooks/x/deliveries", "webhooks"),
-]
+from tests.v1.test_rows import Api, pointers
 
 
-@pytest.mark.parametrize(("method", "path", "scope"), OPERATIONS)
-def test_an_operation_needs_its_scope_and_a_403_names_it(
-    system: System, account: dict[str, Any], method: str, path: str, scope: str
-) -> None:
-    others = {"cdr", "numbers", "users", "devices", "flows", "webhooks"} - {scope}
-    without = {"x-api-key": system.key(account["account"]["id"], *sorted(others))}
-    answer = system.api.request(method, path, headers=without, json={})
-    assert answer.status_code == 403
-    assert f"'{scope}'" in answer.json()["detail"]
-    enough = {"x-api-key": system.key(account["account"]["id"], scope)}
-    assert system.api.request(method, path, headers=enough, json={}).status_code in (
-        *(200, 400, 404),
-        415,  # a file is no JSON
-    )
+@pytest.fixture
+def api(system: System, account: dict[str, Any]) -> Api:
+    return Api(system, account["account"]["id"])
 
 
 def test_a_request_without_a_good_credential_is_refused(system: System) -> None:
-    for headers in (
+    shown: list[dict[str, Any]] = [
         {},
         {"x-api-key": "sk_guess"},
         {"x-api-key": ""},
         {"authorization": "Bearer sk_guess"},
         {"authorization": "Basic abc"},
-    ):
+        {"authorization": "Bearer " + "a" * 7000},
+        {"x-api-key": "sips_" + "0" * 40},
+        {"x-api-key": b"sk_\xff\xfe"},
+        {"x-api-key": "node_guess"},
+    ]
+    for headers in shown:
         answer = system.api.get("/v1/whoami", headers=headers)
         assert answer.status_code == 401
         assert answer.headers["content-type"] == "application/problem+json"
@@ -145,3 +97,92 @@ def test_an_expired_key_is_no_key(system: System, account: dict[str, Any]) -> No
     made = api.post("/v1/keys/generate", {"name": "x", "scopes": ["cdr"], "expires_at": 1_000})
     headers = {"x-api-key": made.json()["key"]}
     assert system.api.get("/v1/whoami", headers=headers).status_code == 401
+
+
+def generated(api: Api, **body: Any) -> Any:
+    made = api.post("/v1/keys/generate", body)
+    assert made.status_code == 201, made.text
+    return made.json()
+
+
+def test_a_key_for_diagnosis_is_what_is_made_by_default(api: Api, system: System) -> None:
+    made = generated(api, name="Production monitoring")
+    assert re.fullmatch("sips_[0-9a-f]{40}", made["key"])
+    assert made["key"].startswith(made["prefix"])
+    for headers in ({"x-api-key": made["key"]}, {"authorization": f"Bearer {made['key']}"}):
+        found = system.api.get("/v1/whoami", headers=headers).json()
+        assert (found["scopes"], found["via"]) == (["analyze"], "key")
+        refused = system.api.get("/v1/calls", headers=headers)
+        assert (refused.status_code, "'cdr'" in refused.json()["detail"]) == (403, True)
+    (listed,) = [row for row in api.get("/v1/keys").json()["keys"] if row["id"] == made["id"]]
+    assert (listed["kind"], listed["plan"], listed["revoked"]) == ("sips", "pro", False)
+    assert made["key"] not in str(listed)
+
+
+def test_a_key_for_diagnosis_makes_its_like_and_no_more(api: Api, system: System) -> None:
+    small = Api.of(system, generated(api, name="x")["key"])
+    teams = Api.of(system, generated(api, name="x", plan="teams")["key"])
+    assert small.post("/v1/keys/generate", {"name": "y"}).status_code == 201
+    assert small.post("/v1/keys/generate", {"name": "y", "plan": "teams"}).status_code == 403
+    assert small.post("/v1/keys/generate", {"name": "y", "scopes": ["cdr"]}).status_code == 403
+    like = generated(teams, name="y")
+    plans = {row["id"]: row["plan"] for row in teams.get("/v1/keys").json()["keys"]}
+    assert plans[like["id"]] == "teams"
+    revoked = small.client.request(
+        "DELETE", "/v1/keys/revoke", headers=small.headers, json={"key_id": like["id"]}
+    )
+    assert revoked.json() == {"revoked": True}
+    assert Api.of(system, like["key"]).get("/v1/keys").status_code == 401
+
+
+def test_who_may_not_diagnose_makes_no_such_key(system: System, account: dict[str, Any]) -> None:
+    narrow = Api(system, account["account"]["id"], "cdr")
+    assert narrow.post("/v1/keys/generate", {"name": "x"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"name": "x", "kind": "sk"}, "/scopes"),
+        ({"name": "x", "kind": "sips", "scopes": ["cdr"]}, "/scopes"),
+        ({"name": "x", "scopes": ["cdr"], "plan": "pro"}, "/plan"),
+        ({"name": "x", "plan": "free"}, "/plan"),
+        ({"name": "x", "kind": "node"}, "/kind"),
+        ({}, "/name"),
+    ],
+)
+def test_a_key_that_cannot_be_is_refused(api: Api, body: dict[str, Any], pointer: str) -> None:
+    answer = api.post("/v1/keys/generate", body)
+    assert pointers(answer) == [pointer]
+    assert answer.json()["error"] == answer.json()["detail"]
+
+
+def test_the_last_use_of_a_key_is_listed_and_written_once_a_minute(
+    api: Api, system: System
+) -> None:
+    made = generated(api, name="x", scopes=["cdr"])
+
+    def last_use() -> int | None:
+        rows = {row["id"]: row for row in api.get("/v1/keys").json()["keys"]}
+        found: int | None = rows[made["id"]]["last_used_at"]
+        return found
+
+    assert last_use() is None
+    with system.database() as store:
+        before = store.execute("SELECT count(*) AS facts FROM events.stored_events").fetchone()
+        key = Api.of(system, made["key"])
+        for _ in range(3):
+            assert key.get("/v1/calls").status_code == 200
+        after = store.execute("SELECT count(*) AS facts FROM events.stored_events").fetchone()
+        (row,) = store.execute(
+            "SELECT xmin::text AS written_by, at FROM access.last_used WHERE id = %s",
+            (made["id"],),
+        ).fetchall()
+        assert key.get("/v1/calls").status_code == 200
+        (again,) = store.execute(
+            "SELECT xmin::text AS written_by, at FROM access.last_used WHERE id = %s",
+            (made["id"],),
+        ).fetchall()
+    assert before == after, "a request is no fact"
+    assert row == again
+    assert abs((last_use() or 0) - time.time()) < 60

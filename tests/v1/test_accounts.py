@@ -160,3 +160,14 @@ def test_an_account_is_closed_once_all_below_it_are(reseller: Api) -> None:
     assert reseller.delete(f"/v1/accounts/{grandchild}").json()["status"] == "closed"
     assert reseller.delete(f"/v1/accounts/{child}").json()["status"] == "closed"
     assert reseller.get(f"/v1/accounts/{child}").json()["status"] == "closed"
+
+
+def test_the_keys_of_a_closed_account_open_nothing_and_its_reseller_still_may(
+    system: System, reseller: Api
+) -> None:
+    child = child_of(reseller)["id"]
+    own = Api(system, child)
+    assert own.get("/v1/whoami").status_code == 200
+    reseller.delete(f"/v1/accounts/{child}")
+    assert own.get("/v1/whoami").status_code == 401
+    assert Acting(reseller, child).get("/v1/users").status_code == 200

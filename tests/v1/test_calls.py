@@ -62,6 +62,47 @@ def test_filters_narrow_the_list(api: Api, calls: list[str]) -> None:
     assert api.get("/v1/calls", since=start, **{"from": "14155550002"}).json()["count"] == 1
     assert pointers(api.get("/v1/calls", answered=2)) == ["/answered"]
     assert pointers(api.get("/v1/calls", format="pdf")) == ["/format"]
+    assert pointers(api.get("/v1/calls", sort="duration_sec")) == ["/sort"]
+    assert pointers(api.get("/v1/calls", direction="sideways")) == ["/direction"]
+
+
+def test_every_filter_finds_the_call_that_has_the_value_and_no_other(
+    system: System, account: dict[str, Any], api: Api, calls: list[str]
+) -> None:
+    api.get("/v1/calls")  # they are all there
+    values = {
+        "direction": "internal",
+        "disposition": "busy",
+        "from_num": "4711",
+        "to_num": "4712",
+        "did_id": "did_x",
+        "trunk_id": "tr_x",
+        "flow_id": "flow_x",
+        "queue_id": "q_x",
+        "agent_id": "us_x",
+        "hangup_cause": "odd",
+        "answered": 1,
+        "duration_sec": 3600,
+    }
+    with system.database() as database:
+        for id in calls:
+            database.execute("UPDATE views.call_cdr SET answered = 0 WHERE call_id = %s", (id,))
+        columns = ", ".join(f"{column} = %({column})s" for column in values)
+        database.execute(
+            f"UPDATE views.call_cdr SET {columns} WHERE call_id = %(id)s".encode(),
+            {**values, "id": calls[3]},
+        )
+    asked = {name.removesuffix("_num"): value for name, value in values.items()}
+    asked["min_duration"] = asked.pop("duration_sec")
+    for name, value in asked.items():
+        found = api.get("/v1/calls", **{name: value}).json()["rows"]
+        assert [row["call_id"] for row in found] == [calls[3]], name
+    assert api.get("/v1/calls", **asked).json()["count"] == 1
+    assert api.get("/v1/calls", **{**asked, "max_duration": 3599}).json()["count"] == 0
+    starts = {row["call_id"]: row["start_ts"] for row in api.get("/v1/calls").json()["rows"]}
+    since = api.get("/v1/calls", since=starts[calls[3]], sort="start_ts").json()["rows"]
+    until = api.get("/v1/calls", until=starts[calls[3]], sort="start_ts").json()["rows"]
+    assert [row["call_id"] for row in (*until, *since)] == calls
 
 
 def test_the_list_is_there_as_csv_safe_for_spreadsheets(
@@ -104,7 +145,9 @@ def test_another_tenants_call_does_not_exist(system: System, calls: list[str]) -
     assert theirs.get("/v1/calls").json()["rows"] == []
 
 
-@pytest.mark.parametrize("key", [[2**70, "a"], [1, "a\0"], [1], ["a", 1], [True, "a"]])
+@pytest.mark.parametrize(
+    "key", [["x", 2**70, "a"], ["x", 1, "a\0"], [1, "a"], ["x", "a", 1], ["x", True, "a"]]
+)
 def test_a_cursor_of_somebody_else_is_refused(api: Api, key: list[Any]) -> None:
     made = base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
     assert pointers(api.get("/v1/calls", cursor=made)) == ["/cursor"]

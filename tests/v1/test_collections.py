@@ -43,6 +43,14 @@ def bodies(account: dict[str, Any], queue_id: str) -> dict[str, list[dict[str, A
         "/lists": [{"name": "Spring"}, {"name": "Autumn"}],
         "/cid-pools": [{"name": "East", "numbers": ["+12125550123"]}, {"name": "West"}],
         "/campaigns": [{"name": "Spring"}, {"name": "Autumn", "dial_mode": "preview"}],
+        "/rate-plans": [
+            {"name": "Retail", "currency": "USD", "rates": [{"micros_per_min": 1}]},
+            {"name": "Wholesale", "currency": "EUR"},
+        ],
+        "/console-users": [
+            {"email": f"{name}{number}@acme.example", "password": "correct horse", "role": role}
+            for name, role in (("ada", "agent"), ("bob", "admin"))
+        ],
         "/limits": [
             {"scope_kind": "account", "period_sec": 60, "max_count": 5},
             {"scope_kind": "user", "period_sec": 60, "max_count": 5, "direction": "out"},

@@ -2,6 +2,7 @@
 
 import random
 from base64 import b64encode
+from copy import copy
 from typing import Any
 
 import httpx
@@ -17,6 +18,20 @@ class Api:
     def __init__(self, system: System, account_id: str, *scopes: str) -> None:
         self.headers = {"x-api-key": system.key(account_id, *scopes)}
         self.client = system.api
+
+    @classmethod
+    def of(cls, system: System, token: str) -> "Api":
+        """With this credential."""
+        made = cls.__new__(cls)
+        made.headers = {"authorization": f"Bearer {token}"}
+        made.client = system.api
+        return made
+
+    def at(self, client: httpx.Client) -> "Api":
+        """The same key at another gateway."""
+        other = copy(self)
+        other.client = client
+        return other
 
     def get(self, path: str, **params: Any) -> httpx.Response:
         return self.client.get(path, params=params, headers=self.headers)

@@ -3,10 +3,9 @@
 import hashlib
 import hmac
 import time
-from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
-import pytest
 from standardwebhooks import Webhook
 
 from commands.resources import CreateRow
@@ -14,30 +13,9 @@ from deploy.cli.session import Session
 from gateways.ids import new_id
 from gateways.webhooks.endpoint import CONCURRENCY
 from tests.support.sink import Received, Sink, sink
-from tests.support.system import System, acme, eventually, new_call_id
+from tests.support.system import System, acme, eventually
 from tests.v1.test_rows import Api
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Sink]:
-    with sink() as made:
-        yield made
-
-
-def subscribed(system: System, *urls: str, events: tuple[str, ...] = ("*",)) -> dict[str, Any]:
-    """An account with a subscription per URL; their secrets are in `secrets`."""
-    document = acme(webhooks=[{"url": url, "events": list(events)} for url in urls])
-    shown = system.apply(document)
-    document["secrets"] = [one["secret"] for one in shown.values() if "secret" in one]
-    return document
-
-
-def finished_call(system: System, document: dict[str, Any]) -> str:
-    call_id = new_call_id()
-    system.route(call_id, document["numbers"][0]["e164"], srcIp="198.51.100.7")
-    system.report(call_id, "answered")
-    system.report(call_id, "end")
-    return call_id
+from tests.webhooks.hooks import OF_A_CALL, finished_call, subscribed
 
 
 def test_a_call_is_announced_when_it_starts_and_when_it_ends(
@@ -45,8 +23,11 @@ def test_a_call_is_announced_when_it_starts_and_when_it_ends(
 ) -> None:
     document = subscribed(system, endpoint.url())
     call_id = finished_call(system, document)
-    started, ended = eventually(lambda: got if len(got := endpoint.of(call_id)) == 2 else None)
-    assert (started.event, ended.event) == ("call.started", "call.ended")
+    got = eventually(lambda: got if len(got := endpoint.of(call_id)) == 3 else None)
+    assert [one.event for one in got] == OF_A_CALL
+    assert [one.json["sequence"] for one in got] == [1, 2, 3]
+    started, answered, ended = got
+    assert answered.json["data"].keys() == {"callId", "ts"}
     assert started.json["account_id"] == document["account"]["id"]
     assert started.json["data"] == {
         "callId": call_id,
@@ -69,7 +50,7 @@ def test_an_independent_verifier_accepts_both_signatures(system: System, endpoin
     document = subscribed(system, endpoint.url())
     (secret,) = document["secrets"]
     call_id = finished_call(system, document)
-    for one in eventually(lambda: got if len(got := endpoint.of(call_id)) == 2 else None):
+    for one in eventually(lambda: got if len(got := endpoint.of(call_id)) == 3 else None):
         assert Webhook(secret).verify(one.body, one.headers) == one.json
         digest = hmac.new(secret.encode(), one.body, hashlib.sha256).hexdigest()
         assert one.headers["x-sipio-signature"] == f"sha256={digest}"
@@ -94,8 +75,8 @@ def test_a_failed_delivery_is_retried_under_the_same_id_and_the_call_waits_for_i
     endpoint.answer = thrice_busy
     document = subscribed(system, endpoint.url())
     call_id = finished_call(system, document)
-    got = eventually(lambda: g if len(g := endpoint.of(call_id)) == 5 else None, 20)
-    assert [one.event for one in got] == ["call.started"] * 4 + ["call.ended"]
+    got = eventually(lambda: g if len(g := endpoint.of(call_id)) == 6 else None, 20)
+    assert [one.event for one in got] == ["call.started"] * 4 + OF_A_CALL[1:]
     assert len({one.id for one in got[:4]}) == 1
     assert len({one.body for one in got[:4]}) == 1
     assert got[4].id != got[0].id
@@ -136,7 +117,7 @@ def test_a_dead_and_a_slow_endpoint_delay_no_other(system: System, endpoint: Sin
         document = subscribed(system, dead, slow.url(), endpoint.url())
         began = time.monotonic()
         call_ids = [finished_call(system, document) for _ in range(30)]
-        eventually(lambda: all(len(endpoint.of(call_id)) == 2 for call_id in call_ids), 5)
+        eventually(lambda: all(len(endpoint.of(call_id)) == 3 for call_id in call_ids), 5)
         assert time.monotonic() - began < 5
         assert len(slow.received) <= CONCURRENCY < len(call_ids), (
             "more requests at a time than an endpoint may get"
@@ -156,9 +137,7 @@ def test_every_call_keeps_its_order_however_the_endpoint_answers(
     eventually(lambda: all("call.ended" in _events(endpoint, id) for id in call_ids), 30)
     for call_id in call_ids:
         events = _events(endpoint, call_id)
-        first_end = events.index("call.ended")
-        assert set(events[:first_end]) == {"call.started"}
-        assert set(events[first_end:]) == {"call.ended"}
+        assert [event for event, _ in groupby(events)] == OF_A_CALL
 
 
 def _events(endpoint: Sink, call_id: str) -> list[str]:
@@ -175,7 +154,7 @@ def test_a_paused_subscription_keeps_its_queue(system: System, endpoint: Sink) -
     time.sleep(0.5)
     assert endpoint.of(call_id) == []
     api.patch(f"/v1/webhooks/{hook['id']}", {"status": "active"})
-    eventually(lambda: len(endpoint.of(call_id)) == 2)
+    eventually(lambda: len(endpoint.of(call_id)) == 3)
 
 
 def test_an_endpoint_that_was_paused_for_a_day_gets_everything_once_it_is_enabled(
@@ -190,15 +169,15 @@ def test_an_endpoint_that_was_paused_for_a_day_gets_everything_once_it_is_enable
     api.patch(f"/v1/webhooks/{hook['id']}", {"status": "paused"})
     time.sleep(1.2)  # the sender looks every second
     calls += [finished_call(system, document) for _ in range(3)]
-    eventually(lambda: _owed(system, hook["id"]) == 8)
+    eventually(lambda: _owed(system, hook["id"]) == 12)
     _let_a_day_pass(system, hook["id"])
     endpoint.received.clear()
     endpoint.answer = lambda _: (200, {})
     api.patch(f"/v1/webhooks/{hook['id']}", {"status": "active"})
-    eventually(lambda: len(endpoint.received) == 8)
+    eventually(lambda: len(endpoint.received) == 12)
     time.sleep(0.5)
     for call_id in calls:
-        assert _events(endpoint, call_id) == ["call.started", "call.ended"]
+        assert _events(endpoint, call_id) == OF_A_CALL
 
 
 def _owed(system: System, webhook_id: str) -> int:
@@ -245,7 +224,7 @@ def test_what_became_of_each_delivery_is_listed(system: System, endpoint: Sink) 
     def deliveries(url: str) -> Any:
         """Once both are owed and the first was tried."""
         found = api.get(f"/v1/webhooks/{hooks[url]}/deliveries").json()["rows"]
-        return found if len(found) == 2 and found[1]["attempts"] else []
+        return found if len(found) == 3 and found[2]["attempts"] else []
 
     def all_delivered() -> Any:
         found = deliveries(endpoint.url())
@@ -254,10 +233,11 @@ def test_what_became_of_each_delivery_is_listed(system: System, endpoint: Sink) 
     good = eventually(all_delivered)
     assert [(row["event"], row["call_id"]) for row in good] == [
         ("call.ended", call_id),
+        ("call.answered", call_id),
         ("call.started", call_id),
     ]
     assert [row["id"] for row in good] == [one.id for one in reversed(endpoint.of(call_id))]
-    ended, started = eventually(lambda: deliveries("http://127.0.0.1:9/"))
+    ended, _, started = eventually(lambda: deliveries("http://127.0.0.1:9/"))
     assert (started["state"], ended["state"]) == ("retrying", "pending")
     assert "ClientConnector" in started["last_error"]
     assert started["next_at"] > started["at"]

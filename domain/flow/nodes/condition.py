@@ -11,7 +11,7 @@ from domain.flow.pattern import BadPattern
 Operator = Literal["eq", "ne", "lt", "gt", "matches", "in", "exists"]
 
 
-class Row(BaseModel):
+class ConditionRow(BaseModel):
     """`value` may speak of variables; of `in` it is a list, or a text with commas."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,7 +39,7 @@ class Row(BaseModel):
 class Condition(NodeData):
     kind: Literal["condition"]
     expression: Annotated[
-        list[Row],
+        list[ConditionRow],
         Field(min_length=1, max_length=50, validation_alias=AliasChoices("expression", "rows")),
     ]
     outcomes = ("else",)
@@ -62,7 +62,7 @@ def run(node: Condition, visit: Visit) -> Next:
     return Done("else")
 
 
-def _holds(row: Row, variables: dict[str, str]) -> bool:
+def _holds(row: ConditionRow, variables: dict[str, str]) -> bool:
     if row.op == "exists":
         return bool(variables.get(row.variable))
     found = variables.get(row.variable, "")

@@ -108,6 +108,7 @@ def _bridged(visit: Visit, stage: Stage) -> Wait:
         stage,
         users=visit.frame.users,
         trunks=visit.frame.trunks,
+        number=visit.frame.number,
         held=held,
     )
 

@@ -156,7 +156,8 @@ def _number(node: Dial, visit: Visit, wanted: str, shown: str | None = None) -> 
     visit.admitted.append(way.admitted)
     if not way.legs:
         return Done("failed")
-    return _dial(node, visit, way.legs, "failover", shown or way.caller_id, trunks=way.trunks)
+    found = _dial(node, visit, way.legs, "failover", shown or way.caller_id, trunks=way.trunks)
+    return found._replace(number=way.number)
 
 
 def _dial(

@@ -28,7 +28,7 @@ class _Dial(dial.Dial):
 class HandOver(NodeData):
     kind: Literal["handOver", "consult"]
     target: Literal["user", "agent", "extension", "number"]
-    """``agent``: this user and nobody else; ``number``: E.164 digits, or a number for help."""
+    """``agent``: this user and nobody else; ``number``: E.164 with plus, or a number for help."""
     id: Annotated[str, Field(min_length=1, max_length=255)]
     timeoutSec: Seconds
     fromUserId: Id

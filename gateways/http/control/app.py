@@ -12,7 +12,7 @@ from commands.bans import ReportRefusedAccess
 from commands.capacity import ResetCapacity
 from domain.errors import Fault, Forbidden, Gone, Invalid, NotFound, Refusal
 from events.base import AccountId, CallId
-from gateways import problems
+from gateways import keyring, problems
 from gateways.access import PREFIX_LENGTH, Gate, Principal, match_key
 from gateways.addresses import Network, client_address
 from gateways.bus.client import Commander, Reply
@@ -129,29 +129,30 @@ class ControlPlane:
         token = request.headers.get("x-node-token")
         if token is None:
             raise Unauthenticated("an edge node shows x-node-token or comes from a trusted address")
-        return await self._key(token, "node")
+        return await self._node_key(token)
 
     async def _operator(self, request: Request) -> Principal:
         """The admin, an API key, or a node. A credential that is shown has to be good."""
         if principal := self.gate.admin(request.headers.get("x-admin-token")):
             return principal
         if key := request.headers.get("x-api-key"):
-            return await self._key(key, "sk")
+            return await keyring.holder(self.reader, key, ("sk",))
         return await self._node(request)
 
-    async def _key(self, key: str, kind: str) -> Principal:
-        """A key that is not known may have been made a moment ago, at another gateway."""
-        if (principal := self._known(key, kind)) is None:
+    async def _node_key(self, key: str) -> Principal:
+        """From memory, for nodes ask often; one that is not known may have been made a moment ago,
+        at another gateway."""
+        if (principal := self._known(key)) is None:
             await self.locator.look_again()
-            principal = self._known(key, kind)
+            principal = self._known(key)
         if principal is None:
             raise Unauthenticated("the key is unknown, revoked or expired")
         return principal
 
-    def _known(self, key: str, kind: str) -> Principal | None:
+    def _known(self, key: str) -> Principal | None:
         known = self.locator.keys.get(key[:PREFIX_LENGTH], {})
         candidates = [(id, row.account_id, row.body) for id, row in known.items()]
-        return match_key(key, candidates, kind)
+        return match_key(key, candidates, "node")
 
     def _address(self, request: Request) -> str:
         forwarded = request.headers.get("x-forwarded-for")

@@ -49,6 +49,7 @@ def connection_of(app: Any, shown: Shown) -> Connection:
         "type": "http",
         "method": "GET",
         "path": "/",
+        "path_params": {},
         "query_string": b"",
         "headers": [(n.encode("latin-1"), v.encode("latin-1")) for n, v in shown.headers.items()],
         "client": (shown.peer, 0),

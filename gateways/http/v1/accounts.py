@@ -19,7 +19,7 @@ from gateways.http.v1.context import Caller, Context, etag, version_from
 from gateways.http.v1.operation import operation
 from gateways.http.v1.rows import Asked, Cursor, IfMatch, Limit
 from gateways.http.v1.shapes import models, row_of
-from gateways.ids import PREFIXES, new_id
+from gateways.ids import PREFIXES
 from projections import directory
 
 INHERITED = ("timezone", "country", "language", "voice_gender", "currency")
@@ -34,12 +34,6 @@ SCOPE = ACCOUNTS.scope
 SORTS = rows.sorts_of(ACCOUNTS)
 
 
-class Closed(BaseModel):
-    ok: int = 1
-    id: str
-    status: Literal["closed"] = "closed"
-
-
 class Brand(BaseModel):
     """The account's own brand, or the nearest above it."""
 
@@ -48,16 +42,28 @@ class Brand(BaseModel):
     account_id: str | None = Field(description="Whose it is; null when nobody has one")
 
 
+class Closed(BaseModel):
+    ok: int = 1
+    id: str
+    status: Literal["closed"] = "closed"
+
+
 Row, Page, Created, New, Patch = models(ACCOUNTS)
 BrandedAccount = create_model("BrandedAccount", __base__=Row, __config__=None, brand=(Brand, ...))
 
 
-@get("/account", **operation("getOwnAccount", "Read the account that the request is about"))
+@get(
+    "/account",
+    **operation("getOwnAccount", "Read the account that the request is about", headers=rows.SHOWN),
+)
 async def get_own(context: Context, caller: Caller) -> Response[BrandedAccount]:
     return _shown(await _line(context, caller.account_id))
 
 
-@patch("/account", **operation("updateOwnAccount", "Change the account itself", SCOPE))
+@patch(
+    "/account",
+    **operation("updateOwnAccount", "Change the account itself", SCOPE, headers=rows.SHOWN),
+)
 async def change_own(
     context: Context, caller: Caller, data: Patch, if_match: IfMatch = None
 ) -> Response[BrandedAccount]:
@@ -88,23 +94,34 @@ async def list_accounts(
     return Response(rows.page_of([row_of(ACCOUNTS, row) for row in found], more))
 
 
-@post("/accounts", **operation("createAccount", "Create an account below a reseller's", SCOPE))
+@post(
+    "/accounts",
+    **operation(
+        "createAccount", "Create an account below a reseller's", SCOPE, headers=rows.CREATED
+    ),
+)
 async def create_account(context: Context, caller: Caller, data: New) -> Response[Created]:
     members = rows.members_of(data)
     parent = await _parent(context, caller, members.get("parent_id") or caller.account_id)
     inherited = {name: parent["body"][name] for name in INHERITED}
-    id = AccountId(new_id(PREFIXES["account"]))
+    id = AccountId(caller.draw.id(PREFIXES["account"]))
     wished = {**inherited, **members, "parent_id": parent["id"]}
-    written = await context.provisioner.create(id, "account", wished, caller.id, id)
+    written = await context.provisioner.create(id, "account", wished, caller.id, id, caller.draw)
     return rows.creation(ACCOUNTS, id, (await _line(context, id))[0], written.revealed)
 
 
-@get("/accounts/{id:str}", **operation("getAccount", "Read an account below this one", SCOPE))
+@get(
+    "/accounts/{id:str}",
+    **operation("getAccount", "Read an account below this one", SCOPE, headers=rows.SHOWN),
+)
 async def get_account(context: Context, caller: Caller, id: str) -> Response[BrandedAccount]:
     return _shown(await _below(context, caller, id))
 
 
-@patch("/accounts/{id:str}", **operation("updateAccount", "Change an account below", SCOPE))
+@patch(
+    "/accounts/{id:str}",
+    **operation("updateAccount", "Change an account below", SCOPE, headers=rows.SHOWN),
+)
 async def change_account(
     context: Context, caller: Caller, id: str, data: Patch, if_match: IfMatch = None
 ) -> Response[BrandedAccount]:

@@ -177,13 +177,16 @@ async def list_agents(
 
 @post(
     "/state",
-    **operation("controlAgent", "Log an agent in or out, pause, join or leave queues", "agents"),
+    **operation(
+        "controlAgent", "Log an agent in or out, pause, join or leave queues", "agents", [404]
+    ),
     status_code=200,
 )
 async def control_agent(context: Context, caller: Caller, data: AgentWish) -> Response[AgentState]:
     wish = data.model_dump(exclude_none=True) | {"account_id": caller.account_id}
+    wish["command_id"] = caller.draw.command_id
     reply = await context.commander.ask(read(ControlAgent, wish))
-    await context.reader.caught_up("agents", reply.position)
+    await context.reader.until_shown("agents", reply.position)
     return Response(snake(reply.body))
 
 

@@ -16,25 +16,32 @@ from gateways.http.asgi import Endpoint
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.v1 import (
     accounts,
+    agent_events,
     agents,
     audit,
     calls,
     dnc,
     flows,
+    idempotency,
     keys,
     media,
     members,
+    queue_calls,
     queues,
+    rate_plans,
     replay,
     rows,
     security,
+    sessions,
     voicemail,
     webhooks,
 )
 from gateways.http.v1.collections import COLLECTIONS, QUEUES
 from gateways.http.v1.context import ACTING_FOR, PUBLIC, Caller, Context, authorise, provide_caller
-from gateways.http.v1.openapi import to_3_0
+from gateways.http.v1.document import document, tags
+from gateways.http.v1.inputs import StrictBodies, no_nulls
 from gateways.http.v1.operation import operation
+from gateways.http.v1.options import options
 
 _ACTING_FOR = HeaderParameter(
     name=ACTING_FOR,
@@ -59,8 +66,11 @@ async def whoami(caller: Caller) -> WhoAmI:
 
 @get("/openapi.json", opt={PUBLIC: True}, include_in_schema=False)
 async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
-    document = to_3_0(request.app.openapi_schema.to_schema())
-    return Response(orjson.dumps(document), media_type="application/json")
+    """Made when it is first asked for: that takes most of a second."""
+    state = request.app.state
+    if "document" not in state:
+        state.document = orjson.dumps(document(request.app))
+    return Response(state.document, media_type="application/json")
 
 
 def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body: int) -> Litestar:
@@ -71,14 +81,17 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
 
     routers = [calls.router(), flows.router(), keys.router(), webhooks.router()]
     routers += [security.router(), dnc.router(), agents.router(), queues.router()]
-    routers += [media.router(), voicemail.router()]
+    routers += [agent_events.router(), queue_calls.router()]
+    routers += [media.router(), voicemail.router(), rate_plans.router(), sessions.router()]
     routers += [replay.router(), accounts.router(), members.router(), audit.router()]
     routers += [rows.router(QUEUES, lists=False), *(rows.router(one) for one in COLLECTIONS)]
     v1 = Router(
         "/v1",
         route_handlers=[whoami, openapi, *routers],
-        guards=[authorise],
+        guards=[authorise, no_nulls],
         parameters={"acting_for": _ACTING_FOR},
+        before_request=idempotency.begin,
+        middleware=[options, idempotency.keeping],
         dependencies={
             "context": Provide(provide_context),
             "caller": Provide(provide_caller, sync_to_thread=False),
@@ -88,10 +101,12 @@ def api(context: Context, others: Sequence[Endpoint], server_url: str, max_body:
     app = Litestar(
         [v1, *(other.handler() for other in others)],
         exception_handlers=PROBLEM_HANDLERS,
+        plugins=[StrictBodies()],
         openapi_config=OpenAPIConfig(
             title="Callplane API",
             version="1",
             description="Control plane for telephony. Account and scopes come from the credential.",
+            tags=tags(),
             servers=[Server(url=server_url)],
             components=Components(
                 security_schemes={

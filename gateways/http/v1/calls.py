@@ -1,30 +1,31 @@
 """GET /v1/calls: the call log, as JSON, NDJSON or CSV, and one call with its trace."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-import orjson
 from litestar import Response, Router, get
 from litestar.params import QueryParameter
-from litestar.response import Stream
-from psycopg.rows import DictRow
 from pydantic import BaseModel, Field
 
-from domain.errors import Fault, Invalid, NotFound
+from domain.errors import NotFound
 from events.base import CallId
+from events.call import Direction, Disposition
 from gateways.http.asgi import NDJSON
 from gateways.http.traces import trace_answer
-from gateways.http.v1 import paging
 from gateways.http.v1.context import Caller, Context
+from gateways.http.v1.listing import (
+    Asked,
+    Cursor,
+    Flag,
+    Format,
+    List,
+    PageOf,
+    Seconds,
+    Text,
+    Time,
+    answer,
+)
 from gateways.http.v1.operation import operation
 from projections import cdr
-
-MAX_LIMIT = 10_000
-STREAM_PAGE = 2_000
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
-"""First characters that a spreadsheet takes for a formula."""
 
 
 class Call(BaseModel):
@@ -61,60 +62,93 @@ class Call(BaseModel):
     attestation: str | None
 
 
-class CallPage(BaseModel):
-    ok: int = 1
-    count: int
+class CallPage(PageOf):
     rows: list[Call]
-    next_cursor: str | None = None
 
 
-Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_LIMIT, default=1000)]
-Number = Annotated[int | None, QueryParameter(ge=0)]
+CALLS = List("cdr", cdr.LISTED, Call, "calls", limit=1000)
+Limit = Annotated[
+    int | None,
+    QueryParameter(name="limit", ge=1, le=10_000, description="1000, or all of a csv and ndjson"),
+]
+_NUMBER = "As the rows have it: without a plus"
+From = Annotated[str | None, QueryParameter(name="from", max_length=255, description=_NUMBER)]
+To = Annotated[str | None, QueryParameter(name="to", max_length=255, description=_NUMBER)]
+
+
+class Step(BaseModel):
+    """What happened, or was decided, in a call."""
+
+    seq: int
+    ts: int = Field(description="Epoch milliseconds")
+    dtMs: int = Field(description="Milliseconds since the step before")  # noqa: N815
+    source: str = Field(examples=["sip"])
+    kind: str = Field(examples=["decision"])
+    title: str
+    detail: dict[str, Any]
+    outcome: str = Field(examples=["ok"])
+    error: str | None = None
+    event_id: int = Field(description="Position among all facts")
+    event: str = Field(examples=["call.routed.v1"])
+
+
+class CallTrace(BaseModel):
+    ok: int
+    callId: str = Field(examples=["a84b4c76e66710@pc33.example.com"])  # noqa: N815
+    count: int
+    steps: list[Step]
 
 
 @get(
     "/",
     **operation(
-        "listCalls", "List calls, newest first; format csv and ndjson stream all that match", "cdr"
+        "listCalls",
+        "List calls, by default the newest first",
+        "cdr",
+        also=("text/csv", NDJSON),
     ),
 )
 async def list_calls(
     context: Context,
     caller: Caller,
-    limit: Limit,
-    cursor: Annotated[str | None, QueryParameter(max_length=500)] = None,
-    direction: str | None = None,
-    disposition: str | None = None,
-    from_num: Annotated[str | None, QueryParameter(name="from")] = None,
-    to_num: Annotated[str | None, QueryParameter(name="to")] = None,
-    since: Number = None,
-    until: Number = None,
-    answered: Annotated[int | None, QueryParameter(ge=0, le=1)] = None,
-    format: str = "json",
+    limit: Limit = None,
+    cursor: Cursor = None,
+    sort: Literal["start_ts", "-start_ts"] = "-start_ts",
+    format: Format = "json",
+    direction: Direction | None = None,
+    disposition: Disposition | None = None,
+    from_num: From = None,
+    to_num: To = None,
+    did_id: Text = None,
+    trunk_id: Text = None,
+    flow_id: Text = None,
+    queue_id: Text = None,
+    agent_id: Text = None,
+    hangup_cause: Text = None,
+    answered: Flag = None,
+    min_duration: Seconds = None,
+    max_duration: Seconds = None,
+    since: Time = None,
+    until: Time = None,
 ) -> Response[CallPage]:
-    given = {
+    filters = {
         "direction": direction,
         "disposition": disposition,
         "from": from_num,
         "to": to_num,
+        "did_id": did_id,
+        "trunk_id": trunk_id,
+        "flow_id": flow_id,
+        "queue_id": queue_id,
+        "agent_id": agent_id,
+        "hangup_cause": hangup_cause,
+        "answered": answered,
+        "min_duration": min_duration,
+        "max_duration": max_duration,
         "since": since,
         "until": until,
-        "answered": answered,
     }
-    filters = {name: value for name, value in given.items() if value is not None}
-    await context.reader.caught_up("cdr")
-    if format == "csv":
-        return _csv(context, caller, filters)
-    if format == "ndjson":
-        return _ndjson(context, caller, filters)
-    if format != "json":
-        raise Invalid("no such format", [Fault("/format", "is not json, csv or ndjson")])
-    after = paging.decode(cursor, int, str)
-    rows = await _page(context, caller, filters, after, limit + 1)
-    page: dict[str, Any] = {"ok": 1, "count": min(limit, len(rows)), "rows": rows[:limit]}
-    if len(rows) > limit:
-        page["next_cursor"] = paging.encode(rows[limit - 1]["start_ts"], rows[limit - 1]["call_id"])
-    return Response(page)  # type: ignore[arg-type]
+    return await answer(context, caller, CALLS, Asked(filters, sort, limit, cursor, format))
 
 
 @get("/{call_id:str}", **operation("getCall", "Read a call", "cdr"))
@@ -129,73 +163,20 @@ async def get_call(context: Context, caller: Caller, call_id: str) -> Response[C
 @get(
     "/{call_id:str}/trace",
     **operation(
-        "getCallTrace", "Every step of a call: format json, ndjson, mermaid or text", "cdr"
+        "getCallTrace",
+        "Every step of a call: format json, ndjson, mermaid or text",
+        "cdr",
+        also=(NDJSON, "text/plain"),
     ),
 )
 async def get_trace(
-    context: Context, caller: Caller, call_id: str, format: str = "json"
-) -> Response[dict[str, Any]]:
+    context: Context,
+    caller: Caller,
+    call_id: str,
+    format: Literal["json", "ndjson", "mermaid", "text"] = "json",
+) -> Response[CallTrace]:
     answer = await trace_answer(context.reader, CallId(call_id), caller.account_id, format)
     return Response(answer.body, media_type=answer.media_type)
-
-
-async def _page(
-    context: Context,
-    caller: Caller,
-    filters: dict[str, Any],
-    after: list[Any] | None,
-    limit: int,
-) -> list[DictRow]:
-    seen = (after[0], after[1]) if after else None
-    return await context.reader.query(
-        lambda cursor: cdr.page(cursor, caller.account_id, filters, seen, limit)
-    )
-
-
-def _csv(context: Context, caller: Caller, filters: dict[str, Any]) -> Response[Any]:
-    def line(row: DictRow) -> bytes:
-        return _csv_line([row[name] for name in Call.model_fields])
-
-    head = _csv_line(list(Call.model_fields))
-    headers = {"Content-Disposition": 'attachment; filename="calls.csv"'}
-    lines = _lines(context, caller, filters, line, head)
-    return Stream(lines, media_type="text/csv", headers=headers)
-
-
-def _ndjson(context: Context, caller: Caller, filters: dict[str, Any]) -> Response[Any]:
-    def line(row: DictRow) -> bytes:
-        return orjson.dumps({name: row[name] for name in Call.model_fields}) + b"\n"
-
-    return Stream(_lines(context, caller, filters, line), media_type=NDJSON)
-
-
-async def _lines(
-    context: Context,
-    caller: Caller,
-    filters: dict[str, Any],
-    line: Callable[[DictRow], bytes],
-    head: bytes = b"",
-) -> AsyncIterator[bytes]:
-    """All rows that match, a page of the store at a time."""
-    if head:
-        yield head
-    after: list[Any] | None = None
-    while rows := await _page(context, caller, filters, after, STREAM_PAGE):
-        yield b"".join(line(row) for row in rows)
-        after = [rows[-1]["start_ts"], rows[-1]["call_id"]]
-
-
-def _csv_line(values: list[Any]) -> bytes:
-    """RFC 4180, and safe to open in a spreadsheet."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow([_harmless(value) for value in values])
-    return out.getvalue().encode()
-
-
-def _harmless(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_RISKY):
-        return "'" + value
-    return value
 
 
 def router() -> Router:

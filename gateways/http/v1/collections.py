@@ -5,11 +5,20 @@ the API document (`shapes.py`). What a row may hold is said by `domain/rules`, w
 by `domain/resources.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from commands.resources import Kind
+from gateways.access import ROLES
+
+
+def _nothing(body: Mapping[str, Any]) -> Iterable[str]:
+    return ()
+
+
+def _of_role(body: Mapping[str, Any]) -> Iterable[str]:
+    return ROLES.get(body.get("role", ""), ())
 
 
 class Collection(NamedTuple):
@@ -34,6 +43,8 @@ class Collection(NamedTuple):
     """Lists of objects that are taken as they come: the rules name all their faults at once."""
     once: tuple[str, ...] = ()
     """Members that are taken when the row is made, and never again."""
+    grants: Callable[[Mapping[str, Any]], Iterable[str]] = _nothing
+    """The scopes that a body gives away: who writes such a row has to have them."""
 
     @property
     def title(self) -> str:
@@ -109,6 +120,7 @@ COLLECTIONS = (
     Collection(
         "/limits", "limit", "call_limit", "limits", filters=("scope_kind", "scope_id", "direction")
     ),
+    Collection("/rate-plans", "rate plan", "rate_plan", "accounts", filters=("name", "currency")),
     Collection("/forwards", "forward", "forward", "numbers", filters=("name", "to")),
     Collection(
         "/in-queue-options",
@@ -151,9 +163,24 @@ COLLECTIONS = (
         "webhook",
         "webhook",
         "webhooks",
-        hidden=("secret_ref",),
+        hidden=("secret_ref", "previous_secret_ref"),
         write_only={"secret": "whsec_ and base64; made when it is not given."},
         filters=("status",),
         shown_once=("secret",),
+        read_only=("previous_secret_until", "disabled_reason"),
+    ),
+    Collection(
+        "/console-users",
+        "console user",
+        "console_user",
+        "users",
+        hidden=("password_ref", "totp_ref", "session_epoch"),
+        write_only={
+            "password": "8 to 256 characters; kept as an argon2id hash.",
+            "totp_secret": "Base32 of an authenticator app's secret; empty: no code is asked for.",
+        },
+        filters=("email", "role", "status"),
+        read_only=("totp",),
+        grants=_of_role,
     ),
 )

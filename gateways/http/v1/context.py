@@ -1,23 +1,32 @@
 """What the handlers of /v1 share: who asks, and what they may use."""
 
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from domain import rules
-from domain.errors import Forbidden, Invalid, NotFound
+from domain.errors import Fault, Forbidden, Invalid, NotFound
 from domain.routing import Platform
 from events.base import AccountId
-from gateways.access import PREFIX_LENGTH, Principal, match_key
+from gateways import keyring, sessions
+from gateways.access import Principal
+from gateways.addresses import Proxies
 from gateways.bus.client import Commander
 from gateways.dnc import Importer
+from gateways.draw import Draw, fresh
+from gateways.http.v1.queries import check_names
 from gateways.media.objects import ObjectStore
 from gateways.problems import Unauthenticated
 from gateways.provisioning import Provisioner
 from gateways.security import Security
+from gateways.sessions import Sessions
+from gateways.store.last_used import LastUsed
 from gateways.store.reader import Reader
+from gateways.store.requests import Requests
 from gateways.store.secrets import Vault
 from projections import directory
 
@@ -42,6 +51,15 @@ class Context:
     vault: Vault
     platform: Platform
     """What the operator set for all accounts: decisions are made again with it."""
+    last_used: LastUsed
+    sessions: Sessions
+    proxies: Proxies
+    requests: Requests
+
+    def address_of(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+        """Where a request comes from."""
+        peer = connection.client.host if connection.client else ""
+        return self.proxies.client(peer, connection.headers.getall("x-forwarded-for", []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +68,18 @@ class Caller:
 
     account_id: AccountId
     principal: Principal
+    draw: Draw = field(default_factory=fresh)
+    """Where ids and secrets of what the request makes come from."""
 
     @property
     def id(self) -> str:
         return self.principal.id
+
+    def may_grant(self, scopes: Iterable[str]) -> None:
+        """Nobody gives, changes or takes away what can do more than his own credential."""
+        own = self.principal.scopes
+        if beyond := sorted(scope for scope in scopes if scope not in own and "*" not in own):
+            raise Forbidden(f"your own credential lacks the scope '{beyond[0]}'")
 
 
 async def authorise(
@@ -64,9 +90,11 @@ async def authorise(
     if handler.opt.get(PUBLIC):
         return
     context: Context = connection.app.state.context
-    principal = await _principal(connection, context.reader)
+    principal = await _principal(connection, context)
+    connection.state.principal = principal  # also of what he may not do
     if scope := handler.opt.get(SCOPE):
         principal.require(scope)
+    check_names(connection, handler)
     connection.state.caller = await _caller(connection, context.reader, principal)
 
 
@@ -94,19 +122,18 @@ def _check_text(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
         raise Invalid("the request is not valid", nul)
 
 
-async def _principal(connection: ASGIConnection[Any, Any, Any, Any], reader: Reader) -> Principal:
+async def _principal(connection: ASGIConnection[Any, Any, Any, Any], context: Context) -> Principal:
     """Asked of the store for each request, so that a revocation counts at once everywhere."""
     key = connection.headers.get("x-api-key")
     if key is None:
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         key = token.strip() if scheme.lower() == "bearer" else None
+        if key and sessions.is_token(key):
+            return await context.sessions.principal(key)
     if not key:
-        raise Unauthenticated("show an API key in x-api-key or as a bearer token")
-    prefix = key[:PREFIX_LENGTH]
-    rows = await reader.query(lambda cursor: directory.keys_by_prefix(cursor, prefix))
-    principal = match_key(key, [(r["id"], r["account_id"], r["body"]) for r in rows], "sk")
-    if principal is None:
-        raise Unauthenticated("the key is unknown, revoked or expired")
+        raise Unauthenticated("show a key in x-api-key, or a key or session as a bearer token")
+    principal = await keyring.holder(context.reader, key, ("sk", "sips"))
+    await context.last_used.note(principal.id, time.time_ns() // 1_000_000)
     return principal
 
 
@@ -120,8 +147,9 @@ def version_from(if_match: str | None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
     text = if_match.strip().removeprefix("W/").strip('"')
-    if not text.isdigit():
-        raise Invalid("If-Match does not hold an ETag of ours")
+    if not (text.isascii() and text.isdigit()):
+        fault = Fault("/If-Match", "is not an ETag of a row")
+        raise Invalid("the request is not valid", [fault])
     return int(text)
 
 

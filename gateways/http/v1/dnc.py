@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, Router, delete, get, post
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat
 from litestar.params import QueryParameter
 from psycopg.rows import DictRow
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +22,7 @@ from gateways.http.v1.operation import operation
 from gateways.problems import TooLarge, UnsupportedMediaType
 from projections import directory, dnc
 
+FILE = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, min_length=1)
 CSV_TYPES = ("text/csv", "application/csv", "text/plain")
 STALLED = 60_000
 """Milliseconds without progress after which an import counts as stalled."""
@@ -107,7 +109,7 @@ class CsvUpload(Operation):
     """The API document says that the body is a file."""
 
     def __post_init__(self) -> None:
-        csv = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+        csv = OpenAPIMediaType(schema=FILE)
         self.request_body = RequestBody(content={"text/csv": csv}, required=True)
 
 
@@ -141,13 +143,13 @@ async def list_numbers(
 @post("/", **operation("createDnc", "Put a number on the list", "dnc"), status_code=201)
 async def list_number(context: Context, caller: Caller, data: NewDncNumber) -> Response[DncNumber]:
     e164 = await _number(context, caller, data.e164)
-    members = {**data.model_dump(), "e164": e164}
+    members = {**data.model_dump(), "e164": e164, "command_id": caller.draw.command_id}
     try:
         command = ListNumber(account_id=caller.account_id, by=caller.id, **members)
     except ValidationError as error:
         raise Invalid("the request is not valid", faults_of(error)) from None
     reply = await context.commander.ask(command)
-    await context.reader.caught_up("dnc", reply.position)
+    await context.reader.until_shown("dnc", reply.position)
     row = await context.reader.query(lambda sql: dnc.one(sql, caller.account_id, e164, -1))
     if row is None:
         raise NotFound(f"{e164} is not on the list")
@@ -178,13 +180,13 @@ async def _unlist(context: Context, caller: Caller, e164: str) -> Unlisted:
     number, _ = await _find(context, caller, e164, -1)
     command = UnlistNumber(account_id=caller.account_id, e164=number, by=caller.id)
     reply = await context.commander.ask(command)
-    await context.reader.caught_up("dnc", reply.position)
+    await context.reader.until_shown("dnc", reply.position)
     return Unlisted(e164=number)
 
 
 @delete(
     "/",
-    **operation("deleteDncNumber", "Take the number e164 from the list", "dnc"),
+    **operation("deleteDncNumber", "Take the number e164 from the list", "dnc", [404]),
     status_code=200,
 )
 async def unlist_named(
@@ -197,7 +199,13 @@ async def unlist_named(
 
 @post(
     "/import",
-    **operation("importDnc", "Read a CSV file into the list, in the background", "dnc"),
+    **operation(
+        "importDnc",
+        "Read a CSV file into the list, in the background",
+        "dnc",
+        [415],
+        headers=["Location"],
+    ),
     operation_class=CsvUpload,
     request_max_body_size=MAX_FILE,
     status_code=202,
@@ -212,7 +220,9 @@ async def import_file(
     if len(file) > MAX_FILE:
         raise TooLarge(f"the file is larger than {MAX_FILE} bytes")
     country = await _country(context, caller)
-    id, lines = await context.importer.start(caller.account_id, country, file, caller.id)
+    id, lines = await context.importer.start(
+        caller.account_id, country, file, caller.id, caller.draw
+    )
     return Response(
         StartedImport(id=id, lines=lines),
         status_code=202,

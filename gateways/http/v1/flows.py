@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import NotFound
 from domain.flow import validation
-from events.resources import CallFlow, FlowEdge, FlowNode
+from events.resources import CallFlow, FlowEdge
 from gateways.http.v1 import paging
 from gateways.http.v1.context import Caller, Context, etag, version_from
 from gateways.http.v1.operation import operation
 from gateways.http.v1.rows import IfMatch
+from gateways.http.v1.unions import Documented, FlowNode
 from gateways.simulation import simulate
 from projections import directory
 
@@ -48,7 +49,7 @@ class FlowVersionPage(BaseModel):
 class FrozenFlow(FlowVersion):
     name: str
     start: str
-    nodes: list[FlowNode]
+    nodes: list[Annotated[dict[str, Any], Documented(FlowNode)]]
     edges: list[FlowEdge]
 
 
@@ -109,7 +110,12 @@ async def _row(context: Context, caller: Caller, id: str) -> DictRow:
 
 @post(
     "/{id:str}/publish",
-    **operation("publishFlow", "Freeze a flow as its next version, which calls get", "flows"),
+    **operation(
+        "publishFlow",
+        "Freeze a flow as its next version, which calls get",
+        "flows",
+        headers=["ETag"],
+    ),
     status_code=200,
 )
 async def publish(
@@ -122,6 +128,7 @@ async def publish(
         {"is_published": 1},
         caller.id,
         version_from(if_match),
+        caller.draw.command_id,
     )
     row = await _row(context, caller, id)
     warnings = [FlowWarning(**fault._asdict()) for fault in validation.warnings(row["body"])]

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from domain.errors import NotFound
 from gateways.http.v1.context import Caller, Context
-from gateways.http.v1.objects import BINARY, AudioUpload, sent, shown
+from gateways.http.v1.objects import AUDIO, BINARY, AudioUpload, sent, shown
 from gateways.http.v1.operation import operation
 from gateways.media import audio
 from projections import directory
@@ -29,7 +29,7 @@ class UploadedMedia(BaseModel):
 
 @put(
     "/{id:str}/content",
-    **operation("uploadMedia", "Upload the audio of a media file", "media", [413, 415]),
+    **operation("uploadMedia", "Upload the audio of a media file", "media", [415]),
     operation_class=AudioUpload,
     request_max_body_size=None,
     status_code=200,
@@ -59,7 +59,7 @@ async def upload(
 
 @get(
     "/{id:str}/content",
-    **operation("hearMedia", "Download a media file's audio", "media", [416]),
+    **operation("hearMedia", "Download a media file's audio", "media", [416], also=AUDIO),
     media_type=BINARY,
 )
 async def content(

@@ -46,25 +46,37 @@ async def list_members(
     return Response(rows.page_of([row_of(MEMBERS, row) for row in found], more))
 
 
-@post("/", **operation("createQueueMember", "Put an agent into a queue", SCOPE))
+@post(
+    "/", **operation("createQueueMember", "Put an agent into a queue", SCOPE, headers=rows.CREATED)
+)
 async def create_member(
     context: Context, caller: Caller, queue_id: str, data: New
 ) -> Response[Created]:
     await rows.find(context, caller, QUEUES, queue_id)
     members = {**rows.members_of(data), "queue_id": queue_id}
-    written = await context.provisioner.create(caller.account_id, KIND, members, caller.id)
+    written = await context.provisioner.create(
+        caller.account_id, KIND, members, caller.id, draw=caller.draw
+    )
     row = await rows.find(context, caller, MEMBERS, written.id)
     found = rows.creation(MEMBERS, written.id, row, {})
     found.headers["Location"] = f"/v1/queues/{queue_id}/members/{written.id}"
     return found
 
 
-@get("/{id:str}", **operation("getQueueMember", "Read an agent's place in a queue", SCOPE))
+@get(
+    "/{id:str}",
+    **operation("getQueueMember", "Read an agent's place in a queue", SCOPE, headers=rows.SHOWN),
+)
 async def get_member(context: Context, caller: Caller, queue_id: str, id: str) -> Response[Row]:
     return rows.shown(MEMBERS, await _find(context, caller, queue_id, id))
 
 
-@patch("/{id:str}", **operation("updateQueueMember", "Change an agent's place in a queue", SCOPE))
+@patch(
+    "/{id:str}",
+    **operation(
+        "updateQueueMember", "Change an agent's place in a queue", SCOPE, headers=rows.SHOWN
+    ),
+)
 async def change_member(
     context: Context,
     caller: Caller,

@@ -15,6 +15,7 @@ from gateways.http import objects
 from gateways.media.objects import ObjectStore
 from gateways.problems import TooLarge
 
+AUDIO = tuple(dict.fromkeys(one for one in objects.TYPES.values() if one.startswith("audio/")))
 BINARY = "application/octet-stream"
 """What the API document says of an answer with audio; the answer itself names the format."""
 

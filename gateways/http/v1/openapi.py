@@ -10,7 +10,10 @@ import orjson
 
 VERSION = "3.0.3"
 _NULL = {"type": "null"}
-_DROPPED = ("contentMediaType", "contentEncoding", "$schema", "$comment", "prefixItems")
+_DROPPED = (
+    *("contentMediaType", "contentEncoding", "$schema", "$comment"),
+    *("prefixItems", "propertyNames"),
+)
 
 
 def to_3_0(document: dict[str, Any]) -> dict[str, Any]:
@@ -54,6 +57,10 @@ def _converted(node: Any) -> Any:
         others = {name: value for name, value in node.items() if name != "$ref"}
         return {"allOf": [{"$ref": node["$ref"]}], **_converted(others)} if others else node
     found = {name: _converted(value) for name, value in node.items() if name not in _DROPPED}
+    if "patternProperties" in found:
+        found["additionalProperties"] = next(iter(found.pop("patternProperties").values()))
+    if found.get("default", found) is None:
+        del found["default"]
     if "prefixItems" in node and "items" not in found:
         found["items"] = {}
     _null_out_of_unions(found)
@@ -63,6 +70,8 @@ def _converted(node: Any) -> Any:
         del found["required"]
     if "const" in found and not isinstance(found["const"], dict):
         found["enum"] = [found.pop("const")]
+    if found.get("nullable") and None not in found.get("enum", [None]):
+        found["enum"] = [*found["enum"], None]
     examples = found.get("examples")
     if isinstance(examples, list):
         del found["examples"]

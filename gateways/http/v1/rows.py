@@ -28,7 +28,14 @@ from projections.directory import Order
 MAX_LIMIT = 1000
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_LIMIT, default=100)]
 Cursor = Annotated[str | None, QueryParameter(name="cursor", max_length=500)]
-IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", max_length=100)]
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        pattern=r'^(\*|(W/)?"?[0-9]{1,15}"?)$',
+        description="The row's ETag: refused if it has changed since",
+    ),
+]
 Force = Annotated[
     bool,
     QueryParameter(
@@ -38,6 +45,9 @@ Force = Annotated[
     ),
 ]
 Asked = Request[Any, Any, Any]
+SHOWN = ("ETag",)
+CREATED = ("ETag", "Location")
+"""Headers of an answer with a row."""
 
 
 class Deleted(BaseModel):
@@ -156,22 +166,31 @@ def router(one: Collection, *, lists: bool = True) -> Router:
         rows, more = await page(context, [caller.account_id], one, asked, sort, cursor, limit)
         return Response(page_of([row_of(one, row) for row in rows], more))
 
-    @post("/", **operation(f"create{title}", f"Create a {one.singular}", scope))
+    @post(
+        "/",
+        **operation(f"create{title}", f"Create a {one.singular}", scope, headers=CREATED),
+    )
     async def create_row(
         context: Context,
         caller: Caller,
         data: input_model,
     ) -> Response[created_model]:
         members = members_of(data)
-        written = await context.provisioner.create(caller.account_id, kind, members, caller.id)
+        caller.may_grant(one.grants(members))
+        written = await context.provisioner.create(
+            caller.account_id, kind, members, caller.id, draw=caller.draw
+        )
         row = await find(context, caller, one, written.id)
         return creation(one, written.id, row, written.revealed)
 
-    @get("/{id:str}", **operation(f"get{title}", f"Read a {one.singular}", scope))
+    @get("/{id:str}", **operation(f"get{title}", f"Read a {one.singular}", scope, headers=SHOWN))
     async def get_row(context: Context, caller: Caller, id: str) -> Response[row_model]:
         return shown(one, await find(context, caller, one, id))
 
-    @patch("/{id:str}", **operation(f"update{title}", f"Change a {one.singular}", scope))
+    @patch(
+        "/{id:str}",
+        **operation(f"update{title}", f"Change a {one.singular}", scope, headers=SHOWN),
+    )
     async def change_row(
         context: Context,
         caller: Caller,
@@ -179,10 +198,10 @@ def router(one: Collection, *, lists: bool = True) -> Router:
         data: patch_model,
         if_match: IfMatch = None,
     ) -> Response[row_model]:
-        version = version_from(if_match)
-        await context.provisioner.change(
-            caller.account_id, kind, id, members_of(data), caller.id, version
-        )
+        version, changes = version_from(if_match), members_of(data)
+        before = (await find(context, caller, one, id))["body"]
+        caller.may_grant({*one.grants(before), *one.grants(changes)})
+        await context.provisioner.change(caller.account_id, kind, id, changes, caller.id, version)
         return shown(one, await find(context, caller, one, id))
 
     @delete(
@@ -194,6 +213,7 @@ def router(one: Collection, *, lists: bool = True) -> Router:
         context: Context, caller: Caller, id: str, force: Force, if_match: IfMatch = None
     ) -> Deleted:
         row = await find(context, caller, one, id)
+        caller.may_grant(one.grants(row["body"]))
         written = await context.provisioner.delete(
             caller.account_id, kind, id, caller.id, version_from(if_match), force
         )

@@ -140,7 +140,8 @@ async def list_allowed(context: Context, caller: Caller) -> Response[AllowedList
 async def allow_range(context: Context, caller: Caller, data: ToAllow) -> Response[NowAllowed]:
     by = await _operator(context, caller)
     members: dict[str, Any] = data.model_dump(exclude_none=True)
-    return Response(await context.security.allow(members, by), status_code=201)  # type: ignore[arg-type]
+    allowed = await context.security.allow(members, by, caller.draw.command_id)
+    return Response(allowed, status_code=201)  # type: ignore[arg-type]
 
 
 @delete(

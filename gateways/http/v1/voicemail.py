@@ -9,13 +9,14 @@ from litestar import Request, Response, Router, delete, get, patch, post
 from litestar.params import QueryParameter
 from litestar.response import Stream
 from psycopg.rows import DictRow
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from commands.voicemail import DeleteMessage, ForgiveGuesses, GuessPin, MarkMessage
 from domain.errors import NotFound
+from domain.flag import Flag
 from gateways.http.v1 import paging
 from gateways.http.v1.context import Caller, Context
-from gateways.http.v1.objects import BINARY, shown
+from gateways.http.v1.objects import AUDIO, BINARY, shown
 from gateways.http.v1.operation import operation
 from gateways.problems import TooManyRequests
 from projections import directory, voicemail
@@ -48,9 +49,7 @@ class MessagePage(BaseModel):
 
 class MessagePatch(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    is_read: Annotated[
-        int, BeforeValidator(lambda v: int(v) if isinstance(v, bool) else v), Field(ge=0, le=1)
-    ]
+    is_read: Flag
 
 
 class DeletedMessage(BaseModel):
@@ -99,7 +98,7 @@ async def get_message(
 
 @get(
     f"{MESSAGE}/content",
-    **operation("hearMessage", "Download a message's audio", "media", [416]),
+    **operation("hearMessage", "Download a message's audio", "media", [416], also=AUDIO),
     media_type=BINARY,
 )
 async def content(
@@ -121,7 +120,7 @@ async def mark(
         is_read=bool(data.is_read),
     )
     reply = await context.commander.ask(command)
-    await context.reader.caught_up("voicemail", reply.position)
+    await context.reader.until_shown("voicemail", reply.position)
     return VoicemailMessage(**_shown(await _find(context, caller, id, message_id)))
 
 
@@ -139,13 +138,13 @@ async def delete_message(
         DeleteMessage(account_id=caller.account_id, voicemail_id=id, message_id=message_id)
     )
     await context.objects.delete(row["media_key"])
-    await context.reader.caught_up("voicemail", reply.position)
+    await context.reader.until_shown("voicemail", reply.position)
     return DeletedMessage(id=message_id)
 
 
 @post(
     "/{id:str}/verify-pin",
-    **operation("verifyPin", "Whether that is the mailbox's PIN", "media", [429]),
+    **operation("verifyPin", "Whether that is the mailbox's PIN", "media"),
     status_code=200,
 )
 async def verify_pin(context: Context, caller: Caller, id: str, data: Pin) -> Verdict:
