@@ -71,8 +71,13 @@ def test_filters_narrow_the_list(api: Api, calls: list[str]) -> None:
 def made_up(system: System, account: dict[str, Any]) -> Iterator[list[str]]:
     """Seven rows that no fact has made, oldest first; gone afterwards. The fourth is like none."""
     plain = {
-        "direction": "inbound", "disposition": "answered", "from_num": "1", "to_num": "2",
-        "hangup_cause": "normal_clearing", "answered": 0, "duration_sec": 60,
+        "direction": "inbound",
+        "disposition": "answered",
+        "from_num": "1",
+        "to_num": "2",
+        "hangup_cause": "normal_clearing",
+        "answered": 0,
+        "duration_sec": 60,
         **dict.fromkeys(["did_id", "trunk_id", "flow_id", "queue_id", "agent_id"]),
     }
     columns = ["call_id", "account_id", "start_ts", *plain]
@@ -91,9 +96,18 @@ def made_up(system: System, account: dict[str, Any]) -> Iterator[list[str]]:
 
 
 ODD = {
-    "direction": "internal", "disposition": "busy", "from_num": "4711", "to_num": "4712",
-    "did_id": "did_x", "trunk_id": "tr_x", "flow_id": "flow_x", "queue_id": "q_x",
-    "agent_id": "us_x", "hangup_cause": "odd", "answered": 1, "duration_sec": 3600,
+    "direction": "internal",
+    "disposition": "busy",
+    "from_num": "4711",
+    "to_num": "4712",
+    "did_id": "did_x",
+    "trunk_id": "tr_x",
+    "flow_id": "flow_x",
+    "queue_id": "q_x",
+    "agent_id": "us_x",
+    "hangup_cause": "odd",
+    "answered": 1,
+    "duration_sec": 3600,
 }
 
 
