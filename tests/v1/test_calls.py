@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -66,43 +67,63 @@ def test_filters_narrow_the_list(api: Api, calls: list[str]) -> None:
     assert pointers(api.get("/v1/calls", direction="sideways")) == ["/direction"]
 
 
-def test_every_filter_finds_the_call_that_has_the_value_and_no_other(
-    system: System, account: dict[str, Any], api: Api, calls: list[str]
-) -> None:
-    api.get("/v1/calls")  # they are all there
-    values = {
-        "direction": "internal",
-        "disposition": "busy",
-        "from_num": "4711",
-        "to_num": "4712",
-        "did_id": "did_x",
-        "trunk_id": "tr_x",
-        "flow_id": "flow_x",
-        "queue_id": "q_x",
-        "agent_id": "us_x",
-        "hangup_cause": "odd",
-        "answered": 1,
-        "duration_sec": 3600,
+@pytest.fixture
+def made_up(system: System, account: dict[str, Any]) -> Iterator[list[str]]:
+    """Seven rows that no fact has made, oldest first; gone afterwards. The fourth is like none."""
+    plain = {
+        "direction": "inbound",
+        "disposition": "answered",
+        "from_num": "1",
+        "to_num": "2",
+        "hangup_cause": "normal_clearing",
+        "answered": 0,
+        "duration_sec": 60,
+        **dict.fromkeys(["did_id", "trunk_id", "flow_id", "queue_id", "agent_id"]),
     }
+    columns = ["call_id", "account_id", "start_ts", *plain]
+    statement = (
+        f"INSERT INTO views.call_cdr ({', '.join(columns)})"
+        f" VALUES ({', '.join(f'%({column})s' for column in columns)})"
+    )
+    ids = [new_call_id() for _ in range(7)]
     with system.database() as database:
-        for id in calls:
-            database.execute("UPDATE views.call_cdr SET answered = 0 WHERE call_id = %s", (id,))
-        columns = ", ".join(f"{column} = %({column})s" for column in values)
-        database.execute(
-            f"UPDATE views.call_cdr SET {columns} WHERE call_id = %(id)s".encode(),
-            {**values, "id": calls[3]},
-        )
-    asked = {name.removesuffix("_num"): value for name, value in values.items()}
+        for number, id in enumerate(ids):
+            row = {**plain, **(ODD if number == 3 else {})}
+            row |= {"call_id": id, "account_id": account["account"]["id"], "start_ts": number}
+            database.execute(statement.encode(), row)
+        yield ids
+        database.execute("DELETE FROM views.call_cdr WHERE call_id = ANY(%s)", (ids,))
+
+
+ODD = {
+    "direction": "internal",
+    "disposition": "busy",
+    "from_num": "4711",
+    "to_num": "4712",
+    "did_id": "did_x",
+    "trunk_id": "tr_x",
+    "flow_id": "flow_x",
+    "queue_id": "q_x",
+    "agent_id": "us_x",
+    "hangup_cause": "odd",
+    "answered": 1,
+    "duration_sec": 3600,
+}
+
+
+def test_every_filter_finds_the_call_that_has_the_value_and_no_other(
+    api: Api, made_up: list[str]
+) -> None:
+    asked = {name.removesuffix("_num"): value for name, value in ODD.items()}
     asked["min_duration"] = asked.pop("duration_sec")
     for name, value in asked.items():
         found = api.get("/v1/calls", **{name: value}).json()["rows"]
-        assert [row["call_id"] for row in found] == [calls[3]], name
+        assert [row["call_id"] for row in found] == [made_up[3]], name
     assert api.get("/v1/calls", **asked).json()["count"] == 1
     assert api.get("/v1/calls", **{**asked, "max_duration": 3599}).json()["count"] == 0
-    starts = {row["call_id"]: row["start_ts"] for row in api.get("/v1/calls").json()["rows"]}
-    since = api.get("/v1/calls", since=starts[calls[3]], sort="start_ts").json()["rows"]
-    until = api.get("/v1/calls", until=starts[calls[3]], sort="start_ts").json()["rows"]
-    assert [row["call_id"] for row in (*until, *since)] == calls
+    since = api.get("/v1/calls", since=3, sort="start_ts").json()["rows"]
+    until = api.get("/v1/calls", until=3, sort="start_ts").json()["rows"]
+    assert [row["call_id"] for row in (*until, *since)] == made_up
 
 
 def test_the_list_is_there_as_csv_safe_for_spreadsheets(

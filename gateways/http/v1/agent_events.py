@@ -5,6 +5,7 @@ from typing import Literal
 from litestar import Response, Router, get
 from pydantic import BaseModel, Field
 
+from gateways.http.asgi import NDJSON
 from gateways.http.v1.context import Caller, Context
 from gateways.http.v1.listing import (
     Asked,
@@ -54,7 +55,12 @@ EVENTS = List("agent_events", agent_events.LISTED, AgentHappening, "agent-events
 
 @get(
     "/",
-    **operation("listAgentEvents", "List agents' events, by default the newest first", "agents"),
+    **operation(
+        "listAgentEvents",
+        "List agents' events, by default the newest first",
+        "agents",
+        also=("text/csv", NDJSON),
+    ),
 )
 async def list_agent_events(
     context: Context,

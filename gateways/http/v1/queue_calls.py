@@ -5,6 +5,7 @@ from typing import Literal
 from litestar import Response, Router, get
 from pydantic import BaseModel, Field
 
+from gateways.http.asgi import NDJSON
 from gateways.http.v1.context import Caller, Context
 from gateways.http.v1.listing import (
     Asked,
@@ -46,7 +47,12 @@ QUEUE_CALLS = List("queues", queues.LISTED, QueueCall, "queue-calls")
 
 @get(
     "/",
-    **operation("listQueueCalls", "List callers of queues, by default the newest first", "queues"),
+    **operation(
+        "listQueueCalls",
+        "List callers of queues, by default the newest first",
+        "queues",
+        also=("text/csv", NDJSON),
+    ),
 )
 async def list_queue_calls(
     context: Context,
