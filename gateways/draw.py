@@ -11,8 +11,7 @@ import time
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from typeid import TypeID
-from uuid_utils import UUID
+from domain.identifiers import derived
 
 SEED_LENGTH = 32
 
@@ -28,9 +27,7 @@ class Draw:
     def id(self, prefix: str) -> str:
         """A TypeID: its UUIDv7 has the time of the draw. One for each prefix."""
         digest = blake2b(prefix.encode(), key=self.seed, digest_size=10).digest()
-        number = int.from_bytes(self.at.to_bytes(6, "big") + digest, "big")
-        version_and_variant = (number & ~(0xF << 76) & ~(0x3 << 62)) | (0x7 << 76) | (0x2 << 62)
-        return str(TypeID.from_uuid(UUID(int=version_and_variant), prefix=prefix))
+        return derived(prefix, self.at, digest)
 
     def secret(self, purpose: str) -> bytes:
         """32 bytes that nobody can guess. One for each purpose."""

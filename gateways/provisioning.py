@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+from psycopg.rows import DictRow
 from pydantic import ValidationError
 
 from commands.message import Command
@@ -103,11 +104,7 @@ class Provisioner:
         command_id: str | None = None,
     ) -> Written:
         """Merge `patch` into a row; returns when the read model shows it."""
-        before = await self._reader.query(
-            lambda cursor: directory.one(cursor, account_id, kind, id)
-        )
-        if before is None:
-            raise NotFound(f"no {kind} {id}")
+        before = await self._row(account_id, kind, id)
         patch, revealed = await self._sealed(account_id, kind, dict(patch), before["body"], fresh())
         reply = await self._commander.ask(
             ChangeRow(
@@ -134,12 +131,7 @@ class Provisioner:
     ) -> tuple[Written, int]:
         """Give a webhook a new secret; the one before counts for a day more, until the moment that
         is returned (epoch seconds)."""
-        row = await self._reader.query(
-            lambda cursor: directory.one(cursor, account_id, "webhook", webhook_id)
-        )
-        if row is None:
-            raise NotFound(f"no webhook {webhook_id}")
-        draw = draw or fresh()
+        row, draw = await self._row(account_id, "webhook", webhook_id), draw or fresh()
         ref, shown = await self._signing(account_id, secret, draw)
         until = int(time.time()) + OVERLAP_SEC
         previous = {"previous_secret_ref": row["body"]["secret_ref"]}
@@ -166,17 +158,21 @@ class Provisioner:
         if_version: int | None = None,
         force: bool = False,
     ) -> Written:
-        before = await self._reader.query(
-            lambda cursor: directory.one(cursor, account_id, kind, id)
-        )
+        before = await self._row(account_id, kind, id)
         reply = await self._commander.ask(
             DeleteRow(
                 account_id=account_id, kind=kind, id=id, by=by, if_version=if_version, force=force
             )
         )
         await self._reader.until_shown("directory", reply.position)
-        await self._erase(kind, before["body"] if before else {}, {})
+        await self._erase(kind, before["body"], {})
         return Written(id, reply.position, {}, tuple(reply.body["repointed"]))
+
+    async def _row(self, account_id: AccountId, kind: Kind, id: str) -> DictRow:
+        row = await self._reader.query(lambda cursor: directory.one(cursor, account_id, kind, id))
+        if row is None:
+            raise NotFound(f"no {kind} {id}")
+        return row
 
     def check(self, kind: Kind, members: Mapping[str, Any]) -> None:
         """Raises Invalid when something that comes in clear is not fit to be sealed."""

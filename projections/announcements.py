@@ -10,9 +10,8 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import orjson
-from typeid import TypeID
-from uuid_utils import UUID
 
+from domain.identifiers import derived
 from events.acd import (
     AgentCallBegan,
     AgentCallOver,
@@ -244,7 +243,4 @@ def _delivery_id(owed: Owing, at: Millis) -> str:
     """A TypeID whose time is the fact's and whose random part is a hash of what is delivered."""
     position = owed.place // EVENTS_OF_A_FACT
     text = f"{owed.webhook_id} {position} {owed.announcement.event}"
-    digest = blake2b(text.encode(), digest_size=10).digest()
-    number = int.from_bytes(at.to_bytes(6, "big") + digest, "big")
-    version_and_variant = (number & ~(0xF << 76) & ~(0x3 << 62)) | (0x7 << 76) | (0x2 << 62)
-    return str(TypeID.from_uuid(UUID(int=version_and_variant), prefix="whd"))
+    return derived("whd", at, blake2b(text.encode(), digest_size=10).digest())

@@ -220,6 +220,10 @@ def page(
     return cursor.execute(statement.encode(), values).fetchall()
 
 
+MAX_LINE = 32
+"""Accounts from one to the top."""
+
+
 def tree(cursor: Cursor[DictRow], account_id: AccountId) -> list[str]:
     """The accounts below this one, at any depth."""
     found = cursor.execute(
@@ -234,14 +238,15 @@ def tree(cursor: Cursor[DictRow], account_id: AccountId) -> list[str]:
 
 
 def line(cursor: Cursor[DictRow], account_id: str) -> list[DictRow]:
-    """The account and those above it, itself first; empty when there is none."""
+    """The account and those above it, itself first; empty when there is none. Not more than
+    `MAX_LINE`: a file could have put accounts into a circle."""
     return cursor.execute(
         "WITH RECURSIVE above AS ("
         " SELECT *, 0 AS depth FROM views.resource WHERE kind = 'account' AND id = %s"
         " UNION SELECT parent.*, depth + 1 FROM views.resource AS parent JOIN above"
-        " ON parent.kind = 'account' AND parent.id = above.body->>'parent_id'"
+        " ON parent.kind = 'account' AND parent.id = above.body->>'parent_id' AND depth < %s"
         ") SELECT * FROM above ORDER BY depth",
-        (account_id,),
+        (account_id, MAX_LINE - 1),
     ).fetchall()
 
 

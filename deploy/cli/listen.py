@@ -15,6 +15,7 @@ from deploy.cli.session import Session, with_session
 from deploy.wiring import stop_on_signal
 from domain.errors import Fault, Invalid, NotFound
 from events.base import AccountId
+from gateways.ids import new_id
 from gateways.webhooks import wishes
 from gateways.webhooks.forwarder import Forwarded, Forwarder, forwarding
 from projections import directory
@@ -83,7 +84,9 @@ async def _listen(
         await session.reader.caught_up("outbox", hook.position)
         now = int(time.time() * 1000)
         await session.reader.query(
-            lambda sql: wishes.replay(sql, hook.account_id, hook.id, since, now, ["*"], now)
+            lambda sql: wishes.replay(
+                sql, hook.account_id, hook.id, since, now, ["*"], now, new_id("rpl")
+            )
         )
     about = {"webhook": hook.id, "url": url, "secret": hook.secret}
     text = f"{hook.id} listens at {url}; its secret is {hook.secret} (Ctrl-C ends it)"

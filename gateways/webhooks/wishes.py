@@ -10,7 +10,6 @@ from typing import Any
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow
 
-from gateways.ids import new_id
 from projections.base import columns_of, unnest
 from projections.outbox import DELIVERY
 
@@ -97,16 +96,15 @@ def replay(
     until: int,
     events: Sequence[str],
     now: int,
-) -> str:
-    """Have a range of time announced again; returns the id of the replay."""
-    id = new_id("rpl")
+    id: str,
+) -> None:
+    """Have a range of time announced again, once under each id."""
     cursor.execute(
         "INSERT INTO delivery.replay"
         " (replay_id, account_id, webhook_id, since, until, events, state, at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, 'running', %s)",
+        " VALUES (%s, %s, %s, %s, %s, %s, 'running', %s) ON CONFLICT DO NOTHING",
         (id, account_id, webhook_id, since, until, list(events), now),
     )
-    return id
 
 
 # Queries

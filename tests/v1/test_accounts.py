@@ -171,3 +171,14 @@ def test_the_keys_of_a_closed_account_open_nothing_and_its_reseller_still_may(
     reseller.delete(f"/v1/accounts/{child}")
     assert own.get("/v1/whoami").status_code == 401
     assert Acting(reseller, child).get("/v1/users").status_code == 200
+
+
+def test_a_circle_of_accounts_ends_somewhere(system: System) -> None:
+    """No request makes one, but a file could."""
+    one, other = acme(), acme()
+    for document, above in ((one, other), (other, one)):
+        document["account"]["parent_id"] = above["account"]["id"]
+        system.apply(document)
+    api = Api(system, one["account"]["id"])
+    assert api.get("/v1/account").json()["brand"]["account_id"] is None
+    assert api.get("/v1/accounts").status_code == 200

@@ -414,3 +414,13 @@ def test_a_login_that_is_none_is_refused_by_name(
     system: System, body: dict[str, Any], named: list[str]
 ) -> None:
     assert pointers(system.api.post("/v1/sessions", json=body)) == named
+
+
+def test_logging_out_ends_ones_own_session_whoever_one_acts_for(system: System, api: Api) -> None:
+    api.patch("/v1/account", {"is_reseller": 1})
+    child = api.post("/v1/accounts", {"name": "Child"}).json()["id"]
+    shown = token(system.api, user(api, "owner")["email"])
+    headers = {"authorization": f"Bearer {shown}", "x-account-id": child}
+    assert system.api.get("/v1/whoami", headers=headers).json()["accountId"] == child
+    assert system.api.delete("/v1/sessions", headers=headers).status_code == 200
+    assert status(system.api, shown) == 401

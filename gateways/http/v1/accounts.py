@@ -1,8 +1,7 @@
 """The caller's account, and the tree of accounts below a reseller's (spec 02, multi-tenant).
 
-A child begins with its parent's time zone, country, language, voice and currency where it is given
-none; a brand that it has none of is the nearest one above it, whenever that is asked. What binds an
-account to its parent (status, channels, plan, being a reseller) is the parent's to say.
+Who may act for whom is looked up here; what a child begins with and what its parent says of it
+stands in `domain/accounts.py`.
 """
 
 from typing import Any, Literal
@@ -11,8 +10,11 @@ from litestar import Response, Router, delete, get, patch, post
 from psycopg.rows import DictRow
 from pydantic import BaseModel, Field, create_model
 
-from domain.errors import Conflict, Fault, Forbidden, NotFound
+from domain import accounts as tree
+from domain.accounts import Placed
+from domain.errors import Fault, Forbidden, NotFound
 from events.base import AccountId
+from events.resources import Account
 from gateways.http.v1 import rows
 from gateways.http.v1.collections import ACCOUNTS
 from gateways.http.v1.context import Caller, Context, etag, version_from
@@ -22,14 +24,6 @@ from gateways.http.v1.shapes import models, row_of
 from gateways.ids import PREFIXES
 from projections import directory
 
-INHERITED = ("timezone", "country", "language", "voice_gender", "currency")
-GOVERNED = frozenset(
-    {
-        *("status", "is_reseller", "max_in", "max_out", "max_dialer"),
-        *("currency", "rate_plan_id", "toll_fraud"),
-    }
-)
-"""Members that an account with a parent does not set for itself."""
 SCOPE = ACCOUNTS.scope
 SORTS = rows.sorts_of(ACCOUNTS)
 
@@ -68,10 +62,7 @@ async def change_own(
     context: Context, caller: Caller, data: Patch, if_match: IfMatch = None
 ) -> Response[BrandedAccount]:
     members = rows.members_of(data)
-    line = await _line(context, caller.account_id)
-    if len(line) > 1 and (governed := sorted(GOVERNED & members.keys())):
-        faults = [Fault(f"/{member}", "is set by the account above") for member in governed]
-        raise Forbidden(f"the account above sets {', '.join(governed)}", faults)
+    tree.check_own(_placed(await _line(context, caller.account_id)), members)
     return await _change(context, caller, caller.account_id, members, if_match)
 
 
@@ -103,9 +94,7 @@ async def list_accounts(
 async def create_account(context: Context, caller: Caller, data: New) -> Response[Created]:
     members = rows.members_of(data)
     parent = await _parent(context, caller, members.get("parent_id") or caller.account_id)
-    inherited = {name: parent["body"][name] for name in INHERITED}
-    id = AccountId(caller.draw.id(PREFIXES["account"]))
-    wished = {**inherited, **members, "parent_id": parent["id"]}
+    id, wished = AccountId(caller.draw.id(PREFIXES["account"])), tree.child_of(parent, members)
     written = await context.provisioner.create(id, "account", wished, caller.id, id, caller.draw)
     return rows.creation(ACCOUNTS, id, (await _line(context, id))[0], written.revealed)
 
@@ -141,8 +130,7 @@ async def close_account(
     below = await context.reader.query(
         lambda sql: [directory.line(sql, child)[0] for child in directory.tree(sql, AccountId(id))]
     )
-    if open_ones := [row["id"] for row in below if row["body"]["status"] != "closed"]:
-        raise Conflict(f"below it are {', '.join(open_ones[:20])}; close those first")
+    tree.check_closing(_placed(below))
     await _change(context, caller, AccountId(id), {"status": "closed"}, if_match)
     return Closed(id=id)
 
@@ -163,16 +151,17 @@ async def _below(context: Context, caller: Caller, id: str) -> list[DictRow]:
     return line
 
 
-async def _parent(context: Context, caller: Caller, id: str) -> DictRow:
+async def _parent(context: Context, caller: Caller, id: str) -> Placed:
     """Under whom a new account goes: this one, or a reseller below it."""
     line = await context.reader.query(lambda sql: directory.line(sql, id))
     if caller.account_id not in [row["id"] for row in line]:
         fault = Fault("/parent_id", "is neither this account nor below it")
         raise Forbidden("the parent is not yours", [fault])
-    parent = line[0]
-    if not parent["body"]["is_reseller"] or parent["body"]["status"] != "active":
-        raise Forbidden(f"{id} is not an active reseller")
-    return parent
+    return _placed(line)[0]
+
+
+def _placed(rows: list[DictRow]) -> list[Placed]:
+    return [Placed(row["id"], Account.model_validate(row["body"])) for row in rows]
 
 
 async def _change(
@@ -188,16 +177,15 @@ async def _change(
 
 
 def _shown(line: list[DictRow]) -> Response[Any]:
-    body = {**row_of(ACCOUNTS, line[0]), "brand": _brand(line)}
+    body = {**row_of(ACCOUNTS, line[0]), "brand": _brand(line).model_dump()}
     return Response(body, headers={"ETag": etag(line[0]["version"])})
 
 
-def _brand(line: list[DictRow]) -> dict[str, Any]:
-    for row in line:
-        if (name := row["body"]["brand_name"]) or row["body"]["brand_domain"]:
-            domain = row["body"]["brand_domain"]
-            return {"name": name, "domain": domain, "account_id": row["id"]}
-    return {"name": None, "domain": None, "account_id": None}
+def _brand(line: list[DictRow]) -> Brand:
+    whose = tree.branded(_placed(line))
+    if whose is None:
+        return Brand(name=None, domain=None, account_id=None)
+    return Brand(name=whose.body.brand_name, domain=whose.body.brand_domain, account_id=whose.id)
 
 
 def router() -> Router:

@@ -184,3 +184,6 @@ COLLECTIONS = (
         grants=_of_role,
     ),
 )
+
+OF_KIND = {one.kind: one for one in (ACCOUNTS, QUEUES, MEMBERS, *COLLECTIONS)}
+"""Kind of row → its collection."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gateways.http.v1.collections import ACCOUNTS, COLLECTIONS, MEMBERS, QUEUES
+from gateways.http.v1.collections import OF_KIND
 from gateways.http.v1.schemas import REF
 from gateways.ids import PREFIXES
 
@@ -105,7 +105,7 @@ SAMPLES: dict[str, Any] = {
 }
 """Name of a member → what it may hold."""
 
-_IDS = {one.title: id_of(one.kind) for one in (ACCOUNTS, QUEUES, MEMBERS, *COLLECTIONS)}
+_IDS = {one.title: id_of(kind) for kind, one in OF_KIND.items()}
 _PLAIN: dict[str, Any] = {"string": "text", "integer": 1, "number": 1.0, "boolean": True}
 
 

@@ -12,9 +12,10 @@ from domain.errors import NotFound
 from domain.flow import validation
 from events.resources import CallFlow, FlowEdge
 from gateways.http.v1 import paging
+from gateways.http.v1.collections import OF_KIND
 from gateways.http.v1.context import Caller, Context, etag, version_from
 from gateways.http.v1.operation import operation
-from gateways.http.v1.rows import IfMatch
+from gateways.http.v1.rows import IfMatch, find
 from gateways.http.v1.unions import Documented, FlowNode
 from gateways.simulation import simulate
 from projections import directory
@@ -100,12 +101,7 @@ class SimulatedFlow(BaseModel):
 
 
 async def _row(context: Context, caller: Caller, id: str) -> DictRow:
-    row = await context.reader.query(
-        lambda cursor: directory.one(cursor, caller.account_id, "call_flow", id)
-    )
-    if row is None:
-        raise NotFound(f"no flow {id}")
-    return row
+    return await find(context, caller, OF_KIND["call_flow"], id)
 
 
 @post(

@@ -8,11 +8,12 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel
 
 from domain.errors import NotFound
+from gateways.http.v1.collections import OF_KIND
 from gateways.http.v1.context import Caller, Context
 from gateways.http.v1.objects import AUDIO, BINARY, AudioUpload, sent, shown
 from gateways.http.v1.operation import operation
+from gateways.http.v1.rows import find
 from gateways.media import audio
-from projections import directory
 
 
 class UploadedMedia(BaseModel):
@@ -72,12 +73,7 @@ async def content(
 
 
 async def _find(context: Context, caller: Caller, id: str) -> DictRow:
-    row = await context.reader.query(
-        lambda cursor: directory.one(cursor, caller.account_id, "media_file", id)
-    )
-    if row is None:
-        raise NotFound(f"no media {id}")
-    return row
+    return await find(context, caller, OF_KIND["media_file"], id)
 
 
 def router() -> Router:

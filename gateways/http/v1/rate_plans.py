@@ -9,8 +9,10 @@ from pydantic import BaseModel, Field
 from domain import numbers, rating
 from domain.errors import Fault, Invalid, NotFound
 from events.resources import Account, RatePlan
+from gateways.http.v1.collections import OF_KIND
 from gateways.http.v1.context import Caller, Context
 from gateways.http.v1.operation import operation
+from gateways.http.v1.rows import find
 from projections import directory
 
 MAX_SECONDS = 31 * 86_400
@@ -42,9 +44,7 @@ async def quote(
     direction: Literal["out", "in"] = "out",
 ) -> Response[RateQuote]:
     account_id = caller.account_id
-    row = await context.reader.query(lambda sql: directory.one(sql, account_id, "rate_plan", id))
-    if row is None:
-        raise NotFound(f"no rate plan {id}")
+    row = await find(context, caller, OF_KIND["rate_plan"], id)
     owner = await context.reader.query(
         lambda sql: directory.one(sql, account_id, "account", account_id)
     )

@@ -15,11 +15,13 @@ from commands.voicemail import DeleteMessage, ForgiveGuesses, GuessPin, MarkMess
 from domain.errors import NotFound
 from domain.flag import Flag
 from gateways.http.v1 import paging
+from gateways.http.v1.collections import OF_KIND
 from gateways.http.v1.context import Caller, Context
 from gateways.http.v1.objects import AUDIO, BINARY, shown
 from gateways.http.v1.operation import operation
+from gateways.http.v1.rows import find
 from gateways.problems import TooManyRequests
-from projections import directory, voicemail
+from projections import voicemail
 
 MESSAGES = "/{id:str}/messages"
 MESSAGE = "/{id:str}/messages/{message_id:str}"
@@ -75,7 +77,7 @@ async def list_messages(
     cursor: Annotated[str | None, QueryParameter(max_length=500)] = None,
     is_read: Annotated[int | None, QueryParameter(ge=0, le=1)] = None,
 ) -> Response[MessagePage]:
-    await _mailbox(context, caller, id)
+    await find(context, caller, OF_KIND["voicemail"], id)
     before = paging.decode(cursor, str)
     wanted, last = None if is_read is None else bool(is_read), before[0] if before else None
     await context.reader.caught_up("voicemail")
@@ -149,7 +151,7 @@ async def delete_message(
 )
 async def verify_pin(context: Context, caller: Caller, id: str, data: Pin) -> Verdict:
     """After a few wrong ones nobody may try for a while. Without a PIN none is right."""
-    await _mailbox(context, caller, id)
+    await find(context, caller, OF_KIND["voicemail"], id)
     about = {"account_id": caller.account_id, "voicemail_id": id}
     allowed = (await context.commander.ask(GuessPin(**about))).body
     if not allowed["ok"]:
@@ -168,16 +170,8 @@ def _digest(secret: bytes) -> bytes:
     return sha256(secret).digest()
 
 
-async def _mailbox(context: Context, caller: Caller, id: str) -> None:
-    row = await context.reader.query(
-        lambda cursor: directory.one(cursor, caller.account_id, "voicemail", id)
-    )
-    if row is None:
-        raise NotFound(f"no voicemail {id}")
-
-
 async def _find(context: Context, caller: Caller, id: str, message_id: str) -> DictRow:
-    await _mailbox(context, caller, id)
+    await find(context, caller, OF_KIND["voicemail"], id)
     await context.reader.caught_up("voicemail")
     row = await context.reader.query(
         lambda cursor: voicemail.one(cursor, caller.account_id, id, message_id)

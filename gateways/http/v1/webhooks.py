@@ -14,10 +14,11 @@ from commands.webhooks import RequestTest
 from domain.errors import Conflict, Fault, Invalid, NotFound
 from domain.rules.members import WebhookEvent
 from gateways.http.v1 import paging
+from gateways.http.v1.collections import OF_KIND
 from gateways.http.v1.context import Caller, Context
 from gateways.http.v1.operation import RowId, operation
+from gateways.http.v1.rows import find
 from gateways.webhooks import wishes
-from projections import directory
 
 ABOUT = """
 Each event is one `POST` of JSON to the webhook's URL; any 2xx within 10 seconds takes it.
@@ -313,9 +314,9 @@ async def replay(context: Context, caller: Caller, id: str, data: ReplayRange) -
     if faults:
         raise Invalid("the replay is not valid", faults)
     _check_range(data.since, until)
-    replay_id = await context.reader.query(
-        lambda sql: wishes.replay(sql, caller.account_id, id, data.since, until, data.events, now)
-    )
+    about = (caller.account_id, id, data.since, until, data.events, now)
+    replay_id = caller.draw.id("rpl")
+    await context.reader.query(lambda sql: wishes.replay(sql, *about, replay_id))
     return ReplayAccepted(webhook_id=id, id=replay_id)
 
 
@@ -335,12 +336,7 @@ async def list_replays(
 
 
 async def _webhook(context: Context, caller: Caller, id: str) -> DictRow:
-    row = await context.reader.query(
-        lambda sql: directory.one(sql, caller.account_id, "webhook", id)
-    )
-    if row is None:
-        raise NotFound(f"no webhook {id}")
-    return row
+    return await find(context, caller, OF_KIND["webhook"], id)
 
 
 async def _enabled(context: Context, caller: Caller, id: str) -> DictRow:
