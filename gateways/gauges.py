@@ -19,6 +19,7 @@ from psycopg import Cursor
 from psycopg.rows import DictRow
 
 from commands.store import StoreDown
+from domain.acd.floor import Bucket
 from gateways.bus.connection import DEAD_LETTERS, EDGE, EVENTS
 from gateways.bus.edge import DURABLE
 from gateways.bus.relay import POSITION
@@ -119,7 +120,6 @@ class Gauges:
         self._served = served
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
-        self._buckets: set[str] = set()
 
     async def refresh(self) -> None:
         """Look, unless somebody has looked a moment ago."""
@@ -187,9 +187,8 @@ class Gauges:
 
     def _tell_agents(self, rows: Iterable[DictRow]) -> None:
         found = {str(row["bucket"]): row["agents"] for row in rows}
-        self._buckets |= found.keys()
-        for bucket in self._buckets:
-            AGENTS.labels(bucket).set(found.get(bucket, 0))
+        for bucket in Bucket:
+            AGENTS.labels(bucket.value).set(found.get(bucket.value, 0))
 
 
 def _one(cursor: Cursor[DictRow], statement: str) -> dict[str, Any]:

@@ -121,6 +121,19 @@ BUS_RECONNECTS = Counter("callplane_bus_reconnects_total", "Connections to the b
 EDGE_EVENTS = Counter("callplane_edge_events_total", "Events taken from the bus", ["outcome"])
 VIEWERS = Gauge("callplane_viewers", "Who watches live views", multiprocess_mode="livesum")
 
+for known, values in (
+    (RATE_LIMITED, ("credential", "address")),
+    (PARTITION_CHANGES, ("taken", "given", "lost", "fenced")),
+    (APPENDS_REFUSED, ("conflict", "fenced", "bad", "away")),
+    (DELIVERIES, ("delivered", "retrying", "dead")),
+    (DELIVERY_SECONDS, ("delivered", "retrying", "dead")),
+    (MAILS, ("sent", "retrying", "dead")),
+    (FLOW_REQUESTS, ("ok", "error")),
+    (EDGE_EVENTS, ("taken", "later", "poison")),
+):
+    for value in values:
+        known.labels(value)  # a series is there before it first moves, or its first move is missed
+
 _also: list[Collector] = []
 
 
