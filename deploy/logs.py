@@ -55,7 +55,7 @@ def configure(settings: Settings, process: str) -> None:
             _hide,
             structlog.processors.EventRenamer("message"),
         ]
-        last = [_in_order, structlog.processors.JSONRenderer(ensure_ascii=False, default=str)]
+        last = [_in_order, structlog.processors.JSONRenderer(default=str)]
     else:
         shared += [_hide, _on_one_line]
         last = [

@@ -53,4 +53,5 @@ def asked(expression: str) -> list[Asked]:
 
 
 def _targets(panel: dict[str, Any]) -> list[dict[str, Any]]:
-    return panel.get("targets", [])
+    found: list[dict[str, Any]] = panel.get("targets", [])
+    return found

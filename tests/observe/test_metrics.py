@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateways import gauges, metrics
 from gateways.gauges import KEEP
+from gateways.processes import Processes
 from tests.http.test_flow import BYE, MENU, Engine, account_with
 from tests.observe.shipped import OF_PROMETHEUS, asked, dashboard, expressions, rules
 from tests.support.sink import sink
@@ -74,12 +75,13 @@ def test_everything_that_ships_asks_for_series_that_are_there(after_calls: Syste
 
 def test_every_metric_is_on_the_dashboard() -> None:
     shown = {name for expression in expressions() for name, _ in asked(expression)}
-    for module in (metrics, gauges):
-        for metric in vars(module).values():
+    processes = {"of": Processes(dict)}
+    for module in (vars(metrics), vars(gauges), processes):
+        for metric in module.values():
             if not hasattr(metric, "describe"):
                 continue
             for family in () if isinstance(metric, type) else metric.describe():
-                names = {family.name, f"{family.name}_total", f"{family.name}_bucket"}
+                names = {family.name + end for end in ("", "_total", "_bucket", "_count")}
                 assert names & (shown | NOT_SHOWN), family.name
 
 
