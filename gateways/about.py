@@ -14,8 +14,16 @@ from itertools import count
 HEADER = "X-Request-Id"
 _GOOD = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")
 _numbers = count(1)
-_begin = secrets.token_hex(4)
-"""Processes that were forked share it; their process ids tell them apart."""
+_begin = secrets.token_hex(6)
+"""What the ids that are made here begin with; another one in each process."""
+
+
+def _begin_anew() -> None:
+    global _begin
+    _begin = secrets.token_hex(6)
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 @dataclass(slots=True)
@@ -39,7 +47,7 @@ NOW: ContextVar[About | None] = ContextVar("about", default=None)
 def begin(asked: str | None) -> About:
     """A request has come; `asked`: the id that it brought, which counts if it is well formed."""
     if asked is None or not _GOOD.fullmatch(asked):
-        asked = f"{_begin}-{os.getpid():x}-{next(_numbers):x}"
+        asked = f"{_begin}-{next(_numbers):x}"
     about = About(asked)
     NOW.set(about)
     return about

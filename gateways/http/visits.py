@@ -64,8 +64,11 @@ class _Visit:
         self._seconds = 0.0
         self._method = str(scope.get("method", "GET"))
         self._send = send
-        asked = next((value for name, value in scope["headers"] if name == _HEADER), None)
-        self._about = about.begin(asked.decode("latin-1") if asked else None)
+        asked = None
+        for name, value in scope["headers"]:
+            if name == _HEADER:
+                asked = value.decode("latin-1")
+        self._about = about.begin(asked)
         self.status = 0
         """0: there was no answer."""
 
