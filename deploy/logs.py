@@ -4,7 +4,7 @@ Every line is one JSON object: `ts` (RFC 3339, UTC), `level`, `logger`, `process
 where there is one `request_id`, `account_id`, `call_id`, `trace_id`, the fields of the line, and
 `exception` (a traceback without values of variables). Whatever a client sends stays on its line.
 
-Phone numbers after `+`, `sip:`, `sips:` and `tel:`, passwords in URLs, keys and bearer tokens do
+Phone numbers (after `+`, `sip:`, `sips:`, `tel:`, in quotes or brackets), passwords in URLs, keys and bearer tokens do
 not stand in lines, at any level: a fault's text may quote them.
 """
 
@@ -30,6 +30,7 @@ _SECRETS = [
     (re.compile(r"\b(Bearer|Basic|Digest) [^\s,\"']+", re.IGNORECASE), rf"\1 {_HIDDEN}"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+"), _HIDDEN),
     (re.compile(r"(\+|\b(?:sips?|tel):\+?)(\d{2})\d{4,13}"), rf"\1\2{_HIDDEN}"),
+    (re.compile(r"(?<=['\"(])(\d{2})\d{5,13}(?=['\")])"), rf"\1{_HIDDEN}"),
 ]
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _CONTROL |= {10: "\\n", 13: "\\r", 9: "\\t", 0x2028: "\\u2028", 0x2029: "\\u2029"}

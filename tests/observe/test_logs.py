@@ -184,6 +184,8 @@ def test_whatever_is_said_is_one_line(text: str, call_id: str, value: str) -> No
         ("Authorization: Bearer abc.def-ghi", "Authorization: Bearer •••"),
         ("the key sk_0123456789abcdef is bad", "the key sk_••• is bad"),
         ("Key (e164)=(+12025550123) exists", "Key (e164)=(+12•••) exists"),
+        ("Key (e164)=(12025550123) exists", "Key (e164)=(12•••) exists"),
+        ("input_value='442079460000'", "input_value='44•••'"),
         ("to sip:+442079460000@example.com", "to sip:+44•••@example.com"),
         ("position 1234567890 at 1763761234567", "position 1234567890 at 1763761234567"),
         ("acc_01m80279qme83bks1t8v14cj5v", "acc_01m80279qme83bks1t8v14cj5v"),
