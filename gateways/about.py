@@ -53,7 +53,7 @@ def begin(asked: str | None) -> About:
     return about
 
 
-def learn(account_id: str, call_id: str | None) -> None:
+def learn(account_id: str, call_id: str | None = None) -> None:
     """It is about this account and call."""
     if (about := NOW.get()) is not None:
         about.account_id = account_id

@@ -109,8 +109,10 @@ class Spans:
         span.set_attribute("callplane.facts", course.facts)
         if course.outcome == "failed":
             span.set_status(StatusCode.ERROR)
-        parts = [("queue", course.arrived_at, course.began_at)]
-        parts.append(("decide", course.began_at, course.decided_at))
+        parts = []
+        if course.decided_at:
+            parts.append(("queue", course.arrived_at, course.began_at))
+            parts.append(("decide", course.began_at, course.decided_at))
         if append_began_at:
             parts.append(("append", append_began_at, answered_at))
         within = trace.set_span_in_context(span)

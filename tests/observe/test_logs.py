@@ -95,6 +95,19 @@ def test_a_fault_is_one_line_with_its_traceback(logged: System) -> None:
     assert "Traceback" in line["exception"]
 
 
+def test_a_fault_names_the_route_not_the_path(logged: System) -> None:
+    """A path may hold a number."""
+    account_id = account_with(logged, BYE)["account"]["id"]
+    headers = {"x-api-key": logged.key(account_id), "x-request-id": "fault-2"}
+    with broken(logged, "views.dnc_import"):
+        answer = logged.api.get("/v1/dnc/import/12025550123", headers=headers)
+    assert answer.status_code == 500, answer.text
+    found = eventually(lambda: about_request(logged, "fault-2"))
+    assert "12025550123" not in str(found)
+    (line,) = [one for one in found if one["level"] == "error"]
+    assert line["account_id"] == account_id
+
+
 def _in_thread(work: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=work)
     thread.start()
