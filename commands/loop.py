@@ -12,6 +12,7 @@ appended in one transaction, and only then are the replies given. Guarantees:
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from commands.call import GiveUpIdleCall
 from commands.catalogue import CATALOGUE, DEADLINES
 from commands.held import Held, Poll
 from commands.message import Command, Handler, Outcome
+from commands.observer import Batch, Course, Observer
 from commands.partitions import partition_of
 from commands.presence import ExpireContacts
 from commands.store import (
@@ -67,6 +69,7 @@ class Pending:
     handler: Handler[Command]
     reply: Reply
     partition: int
+    course: Course
     held: "Poll[Pending] | None" = None
     """While, or after, its answer was held back."""
 
@@ -106,15 +109,14 @@ class Loop:
         clock: Callable[[], Millis],
         on_fenced: Callable[[Iterable[int]], None],
         on_store_down: Callable[[], None],
-        observe: Callable[[int, float], None] = lambda size, seconds: None,
+        observer: Observer | None = None,
     ) -> None:
-
         self._store = store
         self._world = world
         self._clock = clock
         self._on_fenced = on_fenced
         self._on_store_down = on_store_down
-        self._observe = observe
+        self._observer = observer or Observer()
         self._queue: list[Pending] = []
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
@@ -154,8 +156,9 @@ class Loop:
 
     # Commands
 
-    async def submit(self, name: str, payload: bytes, reply: Reply) -> None:
-        """Take in a command as it came from the bus. Every command gets exactly one reply."""
+    async def submit(self, name: str, payload: bytes, reply: Reply, origin: object = None) -> None:
+        """Take in a command as it came from the bus. Every command gets exactly one reply.
+        `origin`: see `Course`."""
         entry = CATALOGUE.get(name)
         if entry is None:
             await reply(problem(Invalid(f"no command {name}")))
@@ -166,16 +169,23 @@ class Loop:
         except ValidationError as error:
             await reply(problem(Invalid(f"{name} is not valid", faults_of(error))))
             return
-        await self._enqueue(command, handler, reply)
+        await self._enqueue(command, handler, reply, origin)
 
-    async def _enqueue(self, command: Command, handler: Handler[Command], reply: Reply) -> None:
+    async def _enqueue(
+        self,
+        command: Command,
+        handler: Handler[Command],
+        reply: Reply,
+        origin: object = None,
+    ) -> None:
         partition = partition_of(command.account_id)
         if partition not in self._epochs:
             await reply(problem(Unavailable("this worker does not own the account")))
         elif len(self._queue) >= MAX_QUEUE:
             await reply(problem(Unavailable("the worker is overloaded")))
         else:
-            self._queue.append(Pending(command, handler, reply, partition))
+            course = Course(command, time.perf_counter(), origin)
+            self._queue.append(Pending(command, handler, reply, partition, course))
             self._arrived.set()
 
     async def run(self) -> None:
@@ -191,7 +201,8 @@ class Loop:
             if batch:
                 started = time.perf_counter()
                 await self._process(batch)
-                self._observe(len(batch), time.perf_counter() - started)
+                took = time.perf_counter() - started
+                self._observer.batch(Batch(len(batch), took, self.position))
                 self._world.trim()
                 self._replies.trim()
 
@@ -232,6 +243,7 @@ class Loop:
         await self._load_accounts(batch)
         decided, batch = await self._decide_all(batch)
         facts = [numbered for one in decided for numbered in one.facts]
+        append_began_at = time.perf_counter()
         if facts:
             try:
                 append = self._append_of(decided)
@@ -253,8 +265,9 @@ class Loop:
                 self._on_store_down()
                 await self._refuse(batch, Unavailable("the event store does not answer"))
                 return
-        await self._give(decided)
+        await self._give(decided, append_began_at)
         if facts:
+            self._observer.appended(Counter(type(numbered.fact) for numbered in facts))
             await self._save_snapshots(decided)
 
     async def _decide_all(self, batch: list[Pending]) -> tuple[list[Decided], list[Pending]]:
@@ -264,7 +277,10 @@ class Loop:
         while ahead:
             pending = ahead.pop(0)
             taken.append(pending)
+            pending.course.began_at = time.perf_counter()
             one = await self._decide(pending)
+            pending.course.decided_at = time.perf_counter()
+            pending.course.facts = len(one.facts)
             if one.outcome is None or (hold := one.outcome.hold) is None:
                 decided.append(one)
                 woken = self._held.woken_by(numbered.fact for numbered in one.facts)
@@ -273,6 +289,7 @@ class Loop:
             until = min(hold.until, pending.held.until) if pending.held else hold.until
             key = (pending.command.account_id, hold.call_id)
             pending.held = Poll(key, until, pending, one.body)
+            pending.course.was_held = True
             self._held.put(pending.held)
         return decided, taken
 
@@ -330,17 +347,23 @@ class Loop:
             # what is refused now may be what was done when the command came first
             known = await self._recorded(command.command_id)
             body = problem(refusal) if known is None else _wrapped(known, self.position)
+            pending.course.outcome = _outcome_of(refusal) if known is None else "ok"
             return Decided(pending, None, [], body)
         except StoreDown:
+            pending.course.outcome = "unavailable"
             return Decided(pending, None, [], problem(Unavailable("the event store is away")))
         except Exception:
-            log.exception("command failed: %s", type(command).__name__)
+            pending.course.outcome = "failed"
+            log.exception("command failed: %s", type(command).__name__, extra=_about(command))
             # a state may have been left half evolved
             world.forget(Numbered(fact.stream, 0, fact) for fact in decided)
             return Decided(pending, None, [], orjson.dumps({"error": {"kind": "Internal"}}))
 
     def _append_of(self, decided: list[Decided]) -> Append:
         writers = [one for one in decided if one.facts]
+        origins: list[object] = []
+        if any(one.pending.course.origin is not None for one in writers):
+            origins = [one.pending.course.origin for one in writers for _ in one.facts]
         return Append(
             facts=[numbered for one in writers for numbered in one.facts],
             recorded=[
@@ -351,22 +374,28 @@ class Loop:
             epochs={
                 one.pending.partition: self._epochs.get(one.pending.partition, 0) for one in writers
             },
+            origins=origins,
         )
 
-    async def _give(self, decided: Iterable[Decided]) -> None:
+    async def _give(self, decided: Iterable[Decided], append_began_at: float) -> None:
         for one in decided:
             if one.outcome is None:
                 await one.pending.reply(one.body)
+                self._observer.answered(one.pending.course, 0.0, time.perf_counter())
                 continue
             body = _wrapped(one.body, self.position)
             if one.pending.command.command_id and one.facts:
                 self._replies[one.pending.command.command_id] = body
             self._timers.add(one.outcome.wake)
             await one.pending.reply(body)
+            began_at = append_began_at if one.facts else 0.0
+            self._observer.answered(one.pending.course, began_at, time.perf_counter())
 
     async def _refuse(self, batch: Iterable[Pending], refusal: Refusal) -> None:
         for pending in batch:
             await pending.reply(problem(refusal))
+            pending.course.outcome = _outcome_of(refusal)
+            self._observer.answered(pending.course, 0.0, time.perf_counter())
 
     # Loading and saving
 
@@ -411,3 +440,13 @@ class Loop:
 def _wrapped(body: bytes, position: int) -> bytes:
     """The reply as it travels: `ok` is the handler's answer, `position` how far the store is."""
     return b'{"ok":' + body + b',"position":' + str(position).encode() + b"}"
+
+
+def _outcome_of(refusal: Refusal) -> str:
+    return "unavailable" if isinstance(refusal, Unavailable) else "refused"
+
+
+def _about(command: Command) -> dict[str, str]:
+    """What a line of the log about a command carries."""
+    call_id = getattr(command, "call_id", None)
+    return {"account_id": command.account_id, **({"call_id": call_id} if call_id else {})}

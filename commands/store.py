@@ -60,6 +60,8 @@ class Append:
     recorded: Sequence[Recorded]
     epochs: Mapping[int, int]
     """partition → epoch under which its owner decided."""
+    origins: Sequence[object] = ()
+    """What each fact comes from, as `Course.origin` has it; empty: nobody traces."""
 
 
 class Store(Protocol):

@@ -1,7 +1,8 @@
 """Every setting, with its default and what it does. Read once, here only.
 
 Environment (`CALLPLANE_<NAME>`) over `callplane.toml` (lower-case names) over the defaults below.
-`callplane config show` prints each value and where it came from.
+`callplane config show` prints each value and where it came from. Traces are set by OpenTelemetry's
+own variables: `deploy/traces.py`.
 """
 
 import os
@@ -202,6 +203,12 @@ class Settings(BaseModel):
     """Largest request body."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
+    """`json`: each line an object (`deploy/logs.py`)."""
+    log_slow_ms: int = Field(1_000, ge=1)
+    """Answers that take longer are in the log, as warnings; at LOG_LEVEL=debug all are."""
+    metrics_port: int = Field(0, ge=0, le=65535)
+    """Where a worker, projector, relay or sender that runs by itself shows /metrics; 0: nowhere.
+    Of `up` any service shows those of all processes, at its own port."""
 
 
 class Origin(NamedTuple):

@@ -15,13 +15,14 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from deploy import logs, runfile
+from deploy import observing, runfile
 from deploy.embedded import Nats, Postgres, Server
 from deploy.processes import die_with_parent
 from deploy.settings import Settings
@@ -125,13 +126,14 @@ class Supervisor:
     def _be(self, child: Child, parent: int) -> None:
         """In the child: run, and never return."""
         code = 1
+        end: Callable[[], None] = _nothing
         try:
             os.setpgid(0, 0)
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
             die_with_parent(parent)
             os.nice(child.niceness)
-            logs.configure(self.settings, child.name)
+            end = observing.begin(self.settings, child.name, partial(_running, self.settings))
             tune_interpreter()
             child.run()
             code = 0
@@ -141,6 +143,7 @@ class Supervisor:
             logging.getLogger("callplane").exception("%s failed", child.name)
         finally:
             with contextlib.suppress(Exception):
+                end()
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(code)
@@ -204,6 +207,19 @@ def tune_interpreter() -> None:
     interpreter lock to the thread that waits for the store."""
     gc.set_threshold(20_000, 20, 100)
     sys.setswitchinterval(0.001)
+
+
+def _nothing() -> None:
+    return
+
+
+def _running(settings: Settings) -> Mapping[str, int]:
+    """The processes of this `up`, by name."""
+    found = runfile.read(settings)
+    parent, children = found.get("pid"), found.get("processes")
+    if not isinstance(parent, int) or not isinstance(children, dict):
+        return {}
+    return {"supervisor": parent, **children}
 
 
 def metrics_dir(settings: Settings) -> Path:

@@ -36,6 +36,7 @@ from gateways.bus.connection import PARTITIONS, connect, ensure_streams
 from gateways.bus.edge import EdgeBus
 from gateways.bus.leases import Leases
 from gateways.bus.nodes import Nodes
+from gateways.bus.observed import Observed
 from gateways.bus.ops import EdgeOps
 from gateways.bus.relay import Relay
 from gateways.bus.worker import Worker
@@ -46,20 +47,22 @@ from gateways.edge.control import EdgeControl
 from gateways.edge.polls import Polls
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
-from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
+from gateways.gauges import Gauges
+from gateways.http.asgi import Endpoint, fast_paths
 from gateways.http.buckets import Buckets
 from gateways.http.console import login_endpoint
 from gateways.http.control.app import ControlPlane
 from gateways.http.control.media import Media
 from gateways.http.control.speech import Prompts
 from gateways.http.failures import PROBLEM_HANDLERS
-from gateways.http.health import health_endpoints, readiness
+from gateways.http.health import health_endpoints, partitions_served, readiness
 from gateways.http.limits import Limits, limited
 from gateways.http.realtime.app import realtime as live_views
 from gateways.http.server import GRACE, serve
 from gateways.http.v1.app import api as public_api
 from gateways.http.v1.context import Context
 from gateways.http.v1.figures import start_of_day
+from gateways.http.visits import Asgi, measured
 from gateways.locator import Locator
 from gateways.mail.sender import MailSender
 from gateways.mail.server import mail_server
@@ -208,17 +211,11 @@ async def worker(settings: Settings, servers: Servers, slot: int) -> None:
             clock,
             on_fenced=lambda partitions: served.lost(partitions),
             on_store_down=lambda: served.store_down(),
-            observe=lambda size, seconds: _observe_batch(loop, size, seconds),
+            observer=Observed(),
         )
         served = Worker(client, leases, store, loop)
         await served.run(stop_on_signal())
     store.close()
-
-
-def _observe_batch(loop: Loop, size: int, seconds: float) -> None:
-    metrics.STORE_POSITION.set(loop.position)
-    metrics.BATCH_SIZE.observe(size)
-    metrics.BATCH_SECONDS.observe(seconds)
 
 
 async def edge(settings: Settings, servers: Servers) -> None:
@@ -515,4 +512,5 @@ def _health(
             found |= {"ok": 0, "directory": "loading"}
         return found
 
-    return health_endpoints(check, metrics.exposition)
+    gauges = Gauges(client, reader, partial(partitions_served, client))
+    return health_endpoints(check, metrics.exposition, gauges.refresh)

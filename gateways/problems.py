@@ -14,6 +14,7 @@ from domain.errors import (
     Refusal,
     Unavailable,
 )
+from gateways import about
 
 MEDIA_TYPE = "application/problem+json"
 OTHER_CLIENTS = ("/v1/analyze", "/v1/keys")
@@ -119,7 +120,8 @@ def headers_of(refusal: Refusal) -> dict[str, str]:
 
 
 def body_of(refusal: Refusal, instance: str) -> dict[str, Any]:
-    """The problem's members; `errors` names each bad member by a JSON pointer."""
+    """The problem's members; `errors` names each bad member by a JSON pointer, `requestId` the
+    request in the log."""
     code, title = status_of(refusal)
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -130,6 +132,8 @@ def body_of(refusal: Refusal, instance: str) -> dict[str, Any]:
     }
     if refusal.faults:
         body["errors"] = _errors(refusal.faults)
+    if request_id := about.request_id():
+        body["requestId"] = request_id
     if instance.startswith(OTHER_CLIENTS):
         body["error"] = refusal.detail
     return body

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 refused or failed, 2 used wrongly, 3 no such thing, 4 not 
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -12,7 +13,7 @@ import typer
 from deploy.settings import BadSettings, load
 
 SERVERS = ("up", "serve", "worker", "project", "relay", "send")
-"""Commands that run until they are stopped, and count what they do."""
+"""Commands that run until they are stopped, and write a log."""
 
 
 def main() -> None:
@@ -22,8 +23,9 @@ def main() -> None:
     except BadSettings as error:
         print(f"callplane: bad settings: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    if len(sys.argv) > 1 and sys.argv[1] in SERVERS:
-        # has to be known before the first metric is made
+    if sys.argv[1:2] == ["up"]:
+        # has to be known before the first metric is made; a process that runs by itself shows its
+        # own figures only, so that nothing is counted twice where all are asked
         metrics = settings.data_dir.resolve() / "metrics"
         metrics.mkdir(parents=True, exist_ok=True)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
@@ -32,27 +34,36 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        raise SystemExit(explained(error)) from None
+        is_logged = settings.log_format == "json" and sys.argv[1:2] in ([one] for one in SERVERS)
+        raise SystemExit(explained(error, _logged if is_logged else _printed)) from None
 
 
-def explained(error: Exception) -> int:
+def _printed(text: str) -> None:
+    print(f"callplane: {text}", file=sys.stderr)
+
+
+def _logged(text: str) -> None:
+    import logging
+
+    logging.getLogger("callplane").critical("%s", text)
+
+
+def explained(error: Exception, tell: Callable[[str], None] = _printed) -> int:
     """Say what went wrong in one line; the exit code for it."""
     from commands.store import StoreDown
     from deploy.runfile import NotRunning
     from domain.errors import NotFound, Refusal, Unavailable
 
     if isinstance(error, Refusal):
-        print(f"callplane: {error.detail}", file=sys.stderr)
-        for fault in error.faults:
-            print(f"  {fault.pointer}: {fault.detail}", file=sys.stderr)
+        tell("\n".join([error.detail, *(f"  {f.pointer}: {f.detail}" for f in error.faults)]))
         if isinstance(error, NotFound):
             return 3
         return 4 if isinstance(error, Unavailable) else 1
     if isinstance(error, NotRunning | StoreDown | ConnectionError):
-        print(f"callplane: {error}", file=sys.stderr)
+        tell(str(error))
         return 4
     if isinstance(error, RuntimeError | OSError | ValueError):
-        print(f"callplane: {error}", file=sys.stderr)
+        tell(str(error))
         return 1
     raise error
 

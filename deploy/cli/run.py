@@ -1,5 +1,6 @@
 """`up` and the processes it is made of."""
 
+import atexit
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -11,7 +12,7 @@ import typer
 import uvloop
 
 from deploy import demo as demonstration
-from deploy import logs, runfile, wiring
+from deploy import logs, observing, runfile, wiring
 from deploy.cli import Json, say
 from deploy.settings import Settings, load, made_secret
 from deploy.supervisor import Child, Supervisor, tune_interpreter
@@ -103,24 +104,28 @@ def worker(
 ) -> None:
     """Run a command worker."""
     settings, servers = _prepared(f"worker-{slot}")
+    observing.show_metrics(settings)
     uvloop.run(wiring.worker(settings, servers, slot))
 
 
 def project() -> None:
     """Run the projections."""
-    _, servers = _prepared("projector")
+    settings, servers = _prepared("projector")
+    observing.show_metrics(settings)
     wiring.projector(servers)
 
 
 def relay() -> None:
     """Publish stored events on the bus."""
     settings, servers = _prepared("relay")
+    observing.show_metrics(settings)
     uvloop.run(wiring.relay(settings, servers))
 
 
 def send() -> None:
     """Deliver webhooks."""
     settings, servers = _prepared("sender")
+    observing.show_metrics(settings)
     uvloop.run(wiring.sender(settings, servers))
 
 
@@ -135,6 +140,6 @@ def migrate(json: bool = Json) -> None:
 
 def _prepared(process: str) -> tuple[Settings, Servers]:
     settings, _ = load()
-    logs.configure(settings, process)
+    atexit.register(observing.begin(settings, process))
     tune_interpreter()
     return settings, runfile.servers(settings)

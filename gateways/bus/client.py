@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import time
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import nats.errors
@@ -9,11 +11,13 @@ import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from prometheus_client import Histogram
 
 from commands.catalogue import NAMES
 from commands.message import Command
 from commands.partitions import partition_of
-from domain.errors import Unavailable
+from domain.errors import Refusal, Unavailable
+from gateways import about, metrics, tracing
 from gateways.bus.connection import on_disconnect
 from gateways.problems import refusal_from
 
@@ -71,12 +75,35 @@ class Commander:
 
     async def ask(self, command: Command, timeout: float = TIMEOUT) -> Reply:
         """`timeout`: seconds, for a command whose answer its owner may hold back."""
+        name, call_id = NAMES[type(command)], getattr(command, "call_id", None)
+        about.learn(command.account_id, call_id)
+        began, outcome = time.perf_counter(), "failed"
+        try:
+            if (spans := tracing.spans()) is None:
+                reply = await self._ask(command, name, timeout, None)
+            else:
+                with spans.asking(name, command.account_id, call_id) as headers:
+                    reply = await self._ask(command, name, timeout, headers)
+            outcome = "ok"
+        except Refusal as refusal:
+            outcome = _outcome_of(refusal)
+            raise
+        finally:
+            if timeout != TIMEOUT:
+                about.held()  # how long it took says nothing
+            else:
+                _seconds(name, outcome).observe(time.perf_counter() - began)
+        return reply
+
+    async def _ask(
+        self, command: Command, name: str, timeout: float, headers: dict[str, str] | None
+    ) -> Reply:
         if not self._client.is_connected:
             raise Unavailable("the bus is away")
-        subject = f"cmd.{partition_of(command.account_id)}.{NAMES[type(command)]}"
+        subject = f"cmd.{partition_of(command.account_id)}.{name}"
         payload = command.__pydantic_serializer__.to_json(command, by_alias=True, exclude_none=True)
         deadline = asyncio.get_running_loop().time() + self._patience
-        while not (data := await self._request(subject, payload, timeout)):
+        while not (data := await self._request(subject, payload, timeout, headers)):
             if asyncio.get_running_loop().time() >= deadline:
                 raise Unavailable("no worker serves this account at the moment")
             await asyncio.sleep(PAUSE)
@@ -85,13 +112,16 @@ class Commander:
             raise refusal_from(reply["error"])
         return Reply(reply["ok"], reply["position"])
 
-    async def _request(self, subject: str, payload: bytes, timeout: float) -> bytes:
+    async def _request(
+        self, subject: str, payload: bytes, timeout: float, headers: dict[str, str] | None
+    ) -> bytes:
         """The reply; empty when nobody listens."""
         loop = asyncio.get_running_loop()
         number = str(next(self._numbers))
         waiting = self._waiting[number] = Waiting(loop.create_future(), loop.time() + timeout)
         try:
-            await self._client.publish(subject, payload, reply=f"{self._inbox}.{number}")
+            inbox = f"{self._inbox}.{number}"
+            await self._client.publish(subject, payload, reply=inbox, headers=headers)
             return await waiting.reply
         except nats.errors.Error as error:
             raise Unavailable(f"the bus is away: {error!r}") from None
@@ -131,3 +161,14 @@ class Commander:
             await self.ask(command)
         except Exception:  # nobody waits for it, and the next offence will be told again
             return
+
+
+@lru_cache(1_000)
+def _seconds(name: str, outcome: str) -> Histogram:
+    return metrics.COMMAND_SECONDS.labels(name, outcome)
+
+
+def _outcome_of(refusal: Refusal) -> str:
+    if isinstance(refusal, Unavailable):
+        return "unavailable"
+    return "failed" if type(refusal) is Refusal else "refused"

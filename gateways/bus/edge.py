@@ -12,7 +12,7 @@ taken in their order, those of several calls at once.
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import nats.errors
 import orjson
@@ -24,7 +24,8 @@ from nats.js.errors import Error as JetStreamError
 
 from commands.store import StoreDown
 from domain.errors import Refusal, Unavailable
-from gateways import metrics
+from gateways import about, metrics, tracing
+from gateways.about import About
 from gateways.bus.connection import EDGE
 from gateways.edge.control import EdgeControl, decode_json, farewell
 from gateways.problems import body_of
@@ -86,6 +87,10 @@ class EdgeBus:
 
     async def _take(self, message: Msg) -> bool:
         """False: not now."""
+        with _work(message):
+            return await self._taken(message)
+
+    async def _taken(self, message: Msg) -> bool:
         try:
             _, node, _, kind = message.subject.split(".", 3)
             body = {**decode_json(message.data), "type": kind}
@@ -116,6 +121,10 @@ class EdgeBus:
         task.add_done_callback(self._answering.discard)
 
     async def _answer(self, message: Msg) -> None:
+        with _work(message):
+            await self._answered(message)
+
+    async def _answered(self, message: Msg) -> None:
         try:
             _, node, _, kind = message.subject.split(".", 3)
             body = decode_json(message.data)
@@ -141,6 +150,15 @@ class EdgeBus:
             answer = {"error": body_of(Unavailable("the store is away"), message.subject)}
         if message.reply:
             await self._client.publish(message.reply, orjson.dumps(answer))
+
+
+def _work(message: Msg) -> AbstractContextManager[object]:
+    """What is known of the work for a message, for the log and for traces."""
+    about.NOW.set(About())
+    if (spans := tracing.spans()) is None:
+        return nullcontext()
+    _, _, way, kind = message.subject.split(".", 3)
+    return spans.asked(f"edge {way} {kind}", message.headers)
 
 
 def _lane_of(message: Msg) -> str:

@@ -38,6 +38,8 @@ REST = 0.03
 """Seconds from the begin of one look to the next at least, so that facts that come in a stream go
 out in larger batches."""
 POSITION = "Callplane-Position"
+TRACEPARENT = "traceparent"
+_MARK = b',"traceparent":"'
 _LOCK = 7225
 _ACK_TIMEOUT = 5.0
 
@@ -113,24 +115,30 @@ class Relay:
         """All or nothing that is after a gap. Raises when the end of the page is not
         acknowledged."""
         for sequence, notification in enumerate(page[:-1], start=self._sequence):
-            subject, headers = _addressed(notification, sequence)
-            await self._client.publish(subject, notification.state, headers=headers)
-        subject, headers = _addressed(page[-1], self._sequence + len(page) - 1)
+            subject, headers, body = _addressed(notification, sequence)
+            await self._client.publish(subject, body, headers=headers)
+        subject, headers, body = _addressed(page[-1], self._sequence + len(page) - 1)
         acknowledged = await self._jetstream.publish(
-            subject, page[-1].state, headers=headers, timeout=_ACK_TIMEOUT
+            subject, body, headers=headers, timeout=_ACK_TIMEOUT
         )
         self._sequence = acknowledged.seq
 
 
-def _addressed(notification: Notification, after: int) -> tuple[str, dict[str, str]]:
-    """Subject `evt.<account>.<area>.<fact>` and headers: CloudEvents', the position, and the
-    sequence number that the message has to come after."""
+def _addressed(notification: Notification, after: int) -> tuple[str, dict[str, str], bytes]:
+    """Subject `evt.<account>.<area>.<fact>`, headers and body. The headers: CloudEvents', the
+    position, the sequence number that the message has to come after, and the trace that the fact
+    is of, if it was sampled."""
     fact: dict[str, Any] = orjson.loads(notification.state)
     area, name, _ = notification.topic.split(".")
     position = str(notification.id)
+    body, trace = notification.state, {}
+    if TRACEPARENT in fact:
+        trace = {TRACEPARENT: str(fact[TRACEPARENT])}
+        body = body[: body.rindex(_MARK)] + b"}"
     return (
         f"evt.{fact['account_id']}.{area}.{name}",
         {
+            **trace,
             POSITION: position,
             "Nats-Msg-Id": position,
             "Nats-Expected-Last-Sequence": str(after),
@@ -141,6 +149,7 @@ def _addressed(notification: Notification, after: int) -> tuple[str, dict[str, s
             "ce-time": _rfc3339(fact["at"]),
             "ce-subject": _header_safe(str(notification.originator_id)),
         },
+        body,
     )
 
 

@@ -18,7 +18,7 @@ from nats.js.errors import Error as JetStreamError
 from commands.loop import Loop
 from commands.partitions import partition_of
 from commands.store import Deadline, StoreDown
-from gateways import metrics
+from gateways import metrics, tracing
 from gateways.bus.leases import INTERVAL, Leases
 from gateways.store.events import PgStore
 
@@ -39,10 +39,13 @@ class Worker:
         self._subscriptions: dict[int, Subscription] = {}
         self._hurry = asyncio.Event()
         self._housekept_at = 0.0
+        self._owned = metrics.PARTITIONS_OWNED.labels(leases.worker)
 
     def lost(self, partitions: Iterable[int]) -> None:
         """The store says that others own these now: look at the leases at once."""
-        log.warning("fenced off from partitions %s", list(partitions))
+        fenced = list(partitions)
+        metrics.PARTITION_CHANGES.labels("fenced").inc(len(fenced))
+        log.warning("fenced off from partitions %s", fenced)
         self._hurry.set()
 
     def store_down(self) -> None:
@@ -62,7 +65,7 @@ class Worker:
                     log.warning(
                         "cannot tend the partitions: %s", str(error) or type(error).__name__
                     )
-                metrics.PARTITIONS_OWNED.set(len(self._subscriptions))
+                self._owned.set(len(self._subscriptions))
                 await self._pause(stop)
             if deciding.done():
                 deciding.result()
@@ -111,6 +114,7 @@ class Worker:
                 self._subscriptions[partition] = await self._client.subscribe(
                     f"cmd.{partition}.>", cb=self._on_message, pending_msgs_limit=20_000
                 )
+                metrics.PARTITION_CHANGES.labels("taken").inc()
         await self._client.flush()
         log.info("serving %d partitions", len(self._subscriptions))
 
@@ -120,6 +124,7 @@ class Worker:
         for partition in gone:
             await self._subscriptions.pop(partition).unsubscribe()
         if gone:
+            metrics.PARTITION_CHANGES.labels("lost").inc(len(gone))
             self._loop.disown(gone)
             with suppress(StoreDown):
                 await asyncio.to_thread(self._store.release, gone)
@@ -129,6 +134,7 @@ class Worker:
         for partition in partitions:
             if subscription := self._subscriptions.pop(partition, None):
                 await subscription.unsubscribe()
+                metrics.PARTITION_CHANGES.labels("given").inc()
         await self._client.flush()  # what was sent before has arrived
         await self._loop.drained()
         self._loop.disown(partitions)
@@ -150,4 +156,6 @@ class Worker:
                 except nats.errors.Error as error:
                     log.warning("a reply was lost: %s", error)
 
-        await self._loop.submit(name, message.data, reply)
+        spans = tracing.spans()
+        origin = None if spans is None else spans.arrived(name, message.headers)
+        await self._loop.submit(name, message.data, reply, origin)

@@ -16,6 +16,7 @@ from commands.flow import StepFlow
 from domain.errors import Unavailable
 from domain.flow.node import POLL_MS
 from events.base import AccountId
+from gateways import about
 from gateways.bus.client import TIMEOUT, Commander
 from gateways.edge.callbacks import Callbacks
 
@@ -75,6 +76,7 @@ class Polls:
         """What the node has to do besides its calls."""
         clock = asyncio.get_running_loop().time
         until = clock() + patience.seconds
+        about.held()
         while not (found := await self._callbacks.due_at(node_id)):
             if clock() >= until or self._is_closing:
                 break

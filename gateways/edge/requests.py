@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from gateways import metrics
+from gateways import metrics, tracing
 from gateways.addresses import Network
 from gateways.store.secrets import Vault
 from gateways.webhooks.guard import GuardedResolver, check_host
@@ -45,7 +45,11 @@ class FlowRequests:
         """Make the request of a `webhook` command: `{outcome, data}` of the next step."""
         began = time.perf_counter()
         try:
-            status, body = await self._made(account_id, command)
+            if (spans := tracing.spans()) is None:
+                status, body = await self._made(account_id, command, {})
+            else:
+                with spans.asking("flow request", account_id, command["callId"]) as trace:
+                    status, body = await self._made(account_id, command, trace)
         except _FAILURES as error:
             found = {"outcome": "error", "data": {"reason": _reason(error)}}
         else:
@@ -55,13 +59,16 @@ class FlowRequests:
         metrics.FLOW_REQUESTS.labels(found["outcome"]).observe(time.perf_counter() - began)
         return found
 
-    async def _made(self, account_id: str, command: Mapping[str, Any]) -> tuple[int, str]:
+    async def _made(
+        self, account_id: str, command: Mapping[str, Any], trace: Mapping[str, str]
+    ) -> tuple[int, str]:
         assert self._http is not None, "used outside its context"
         if command["isMasked"]:
             raise ValueError("a secret of the request is not known any more")
         url, body = command["url"], command.get("body")
         check_host(urlsplit(url).hostname or "", self._allowed)
-        headers = {**await self._headers(account_id, command, body or ""), **command["headers"]}
+        own = await self._headers(account_id, command, body or "")
+        headers = {**own, **trace, **command["headers"]}
         async with asyncio.timeout(command["timeoutMs"] / 1000):
             async with self._http.request(
                 command["method"],

@@ -7,10 +7,8 @@ here.
 """
 
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -18,13 +16,13 @@ import orjson
 from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Message, Receive, Scope, Send
-from prometheus_client import Counter
 
 from commands.store import StoreDown
 from domain import rules
 from domain.errors import Fault, Invalid, NotFound, Refusal, Unavailable
-from gateways import metrics, problems
+from gateways import problems
 from gateways.edge.control import decode_json
+from gateways.http.visits import Asgi, measured
 
 log = logging.getLogger("callplane.http")
 
@@ -94,7 +92,6 @@ class Answer(NamedTuple):
 
 
 Handle = Callable[[Request], Awaitable[Answer]]
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Endpoint(NamedTuple):
@@ -130,10 +127,8 @@ def endpoint(
 ) -> Endpoint:
     """What answers at `path`: method → handler. With `streams` a handler reads the body itself, as
     it arrives: `max_body` bounds it, and no more than a chunk is in memory."""
-    seconds = metrics.HTTP_SECONDS.labels(path)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        began = time.perf_counter()
         request = _request(scope, path if is_mount else "")
         try:
             if "\0" in request.path:
@@ -157,38 +152,11 @@ def endpoint(
         except StoreDown:
             answer = _refused(Unavailable("the store does not answer"), request, handlers)
         except Exception:
-            log.exception("%s %s failed", request.method, request.path)
+            log.exception("%s %s failed", request.method, path)
             answer = _refused(Refusal("something went wrong inside"), request, handlers)
         await _send(send, answer)
-        seconds.observe(time.perf_counter() - began)
-        _answers(path, answer.status).inc()
 
-    return Endpoint(path, serve, is_mount)
-
-
-@lru_cache
-def _answers(path: str, status: int) -> Counter:
-    return metrics.HTTP_STATUS.labels(path, status)
-
-
-def measured(app: Asgi) -> Asgi:
-    """`app`, a Litestar one, with its answers counted under the paths of its routes."""
-
-    async def counted(scope: Scope, receive: Receive, send: Send) -> None:
-        began, status = time.perf_counter(), 0
-
-        async def sending(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        await app(scope, receive, sending)
-        path = str(scope.get("path_template", "other"))
-        metrics.HTTP_SECONDS.labels(path).observe(time.perf_counter() - began)
-        _answers(path, status).inc()
-
-    return counted
+    return Endpoint(path, measured(serve, path), is_mount)
 
 
 def _request(scope: Scope, mount: str) -> Request:

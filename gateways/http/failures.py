@@ -69,7 +69,8 @@ def _other(request: Request[Any, Any, Any], error: HTTPException) -> Response[An
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    path = request.scope.get("path_template", "other")  # as it was sent it may hold a number
+    log.error("%s %s failed", request.method, path, exc_info=error)
     return _refused(request, Refusal("something went wrong inside"))
 
 

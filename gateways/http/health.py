@@ -22,7 +22,11 @@ PING_TIMEOUT = 2.0
 Check = Callable[[], Awaitable[dict[str, Any]]]
 
 
-def health_endpoints(check: Check, metrics: Callable[[], bytes]) -> list[Endpoint]:
+def health_endpoints(
+    check: Check, metrics: Callable[[], bytes], refresh: Callable[[], Awaitable[None]]
+) -> list[Endpoint]:
+    """`refresh` is waited for before the metrics are shown."""
+
     async def alive(_: Request) -> Answer:
         return Answer({"ok": 1})
 
@@ -31,7 +35,8 @@ def health_endpoints(check: Check, metrics: Callable[[], bytes]) -> list[Endpoin
         return Answer(found, 200 if found["ok"] else 503)
 
     async def measured(_: Request) -> Answer:
-        return Answer(metrics(), media_type=CONTENT_TYPE_LATEST)
+        await refresh()
+        return Answer(await asyncio.to_thread(metrics), media_type=CONTENT_TYPE_LATEST)
 
     return [
         endpoint("/healthz", {"GET": alive, "HEAD": alive}, 0),
@@ -56,12 +61,12 @@ async def readiness(client: Client, reader: Reader) -> dict[str, Any]:
     except StoreDown as error:
         checks["store"], projected = False, False
         checks["reason"] = str(error)
-    checks["partitions"] = await _served(client)
+    checks["partitions"] = await partitions_served(client)
     ok = checks["bus"] and checks["store"] and projected and checks["partitions"] == PARTITIONS
     return {"ok": int(ok), **checks}
 
 
-async def _served(client: Client) -> int:
+async def partitions_served(client: Client) -> int:
     """How many partitions have an owner that answers."""
     if not client.is_connected:
         return 0

@@ -20,10 +20,10 @@ from ipaddress import IPv6Address, ip_address
 import orjson
 from litestar.types import Message, Receive, Scope, Send
 
-from gateways import problems
+from gateways import metrics, problems
 from gateways.addresses import Network, client_address
-from gateways.http.asgi import Asgi
 from gateways.http.buckets import Buckets, Level
+from gateways.http.visits import Asgi
 from gateways.problems import TooManyRequests
 
 PREFIX = "/v1"
@@ -118,6 +118,7 @@ class _Visit:
         return [(name, str(value).encode()) for name, value in fields.items()]
 
     async def _refuse(self) -> None:
+        metrics.RATE_LIMITED.labels("credential" if self._principal_id else "address").inc()
         whose = "with this credential" if self._principal_id else "without a good credential"
         detail = f"more than {self._buckets.rate:g} requests a second {whose}"
         refusal = TooManyRequests(detail, retry_after=self._level.next_in)

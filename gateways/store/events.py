@@ -5,15 +5,27 @@ claimed. When that session is lost, so are the locks: every append fails with `S
 the partitions are claimed again, under new epochs.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import psycopg
+from eventsourcing.persistence import StoredEvent
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, dict_row
 
 from commands.snapshots import NAMES as SNAPSHOT_NAMES
-from commands.store import Append, Deadline, History, Snapshot, StoreDown
+from commands.store import (
+    Append,
+    BadFact,
+    Deadline,
+    Fenced,
+    History,
+    Snapshot,
+    StoreDown,
+    VersionConflict,
+)
 from domain import directory
 from domain.call import IDLE_BEFORE_ANSWER
 from domain.digest import Credential
@@ -25,6 +37,7 @@ from events.capacity import ChannelsTaken
 from events.catalogue import CATALOGUE
 from events.presence import ContactRefreshed, ContactRegistered
 from events.resources import KINDS, CallFlow, Changed, Created, Deleted, ResourceFact
+from gateways import metrics
 from gateways.store.codec import FactMapper, decode, positioned
 from gateways.store.keys import Keyring
 from gateways.store.recorder import Datastore, EventRecorder, translated
@@ -34,6 +47,12 @@ from projections.base import Positioned
 
 PAGE = 1_000
 
+_REASONS: dict[type[Exception], str] = {
+    VersionConflict: "conflict",
+    Fenced: "fenced",
+    BadFact: "bad",
+    StoreDown: "away",
+}
 _RESOURCE_TOPICS = [name for name, fact in CATALOGUE.items() if issubclass(fact, ResourceFact)]
 _DEADLINE_TOPICS = [
     *("capacity.taken.v1", "presence.registered.v1", "presence.refreshed.v1"),
@@ -127,9 +146,17 @@ class PgStore:
         if writer is None or writer.closed:
             raise StoreDown("no session that holds the partitions")
         events = [self._mapper.to_stored_event(numbered) for numbered in append.facts]
-        (position,) = self._recorder.insert_events(
-            events, epochs=append.epochs, recorded=append.recorded, connection=writer
-        )
+        if append.origins:
+            events = _marked(events, append.origins)
+        began = time.perf_counter()
+        try:
+            (position,) = self._recorder.insert_events(
+                events, epochs=append.epochs, recorded=append.recorded, connection=writer
+            )
+        except tuple(_REASONS) as error:
+            metrics.APPENDS_REFUSED.labels(_REASONS[type(error)]).inc()
+            raise
+        metrics.COMMIT_SECONDS.observe(time.perf_counter() - began)
         return position
 
     def reply_to(self, command_id: str) -> bytes | None:
@@ -224,6 +251,16 @@ class PgStore:
             if len(page) < PAGE:
                 return
             position = page[-1].id
+
+
+def _marked(events: Sequence[StoredEvent], origins: Sequence[object]) -> list[StoredEvent]:
+    """With what the relay and the projector need to go on with a trace."""
+    from gateways.spans import mark
+
+    return [
+        replace(event, state=mark(event.state, origin))
+        for event, origin in zip(events, origins, strict=True)
+    ]
 
 
 def row_of(row: DictRow) -> Row:

@@ -19,6 +19,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Identifier
 
+from gateways import tracing
 from gateways.store.codec import positioned
 from gateways.store.recorder import AWAY, Datastore, EventRecorder
 from projections.base import Positioned, Projection
@@ -109,6 +110,8 @@ class Projector:
             self._fold(connection, facts)
             total += len(facts)
             self._on_page(self._positions, len(facts), time.perf_counter() - started)
+            if (spans := tracing.spans()) is not None:
+                spans.folded(page, started)
             if len(page) < PAGE:
                 break
         return total

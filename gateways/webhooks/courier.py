@@ -6,6 +6,7 @@ is answered.
 
 import logging
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -58,14 +59,17 @@ class Courier:
         self._secrets = secrets
         self._allowed = allowed
 
-    async def attempt(self, to: Subscription, owed: Owed) -> Tried:
+    async def attempt(
+        self, to: Subscription, owed: Owed, trace: Mapping[str, str] | None = None
+    ) -> Tried:
+        """`trace`: headers that the other side may go on with."""
         at, began = time.time_ns() // 1_000_000, time.perf_counter()
         status, error, excerpt, pause = None, None, None, 0.0
         try:
             check_host(urlsplit(to.url).hostname or "", self._allowed)
             headers = signed_headers(
                 await self._secrets_of(to, at), owed.delivery_id, owed.event, owed.body
-            )
+            ) | dict(trace or {})
             async with self._http.post(
                 to.url, data=owed.body.encode(), headers=headers, allow_redirects=False
             ) as answer:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow
 
+from projections.announcements import EVENTS_OF_A_FACT
 from projections.base import columns_of, unnest
 
 _ENTRY = {
@@ -193,6 +194,16 @@ def look(cursor: Cursor[DictRow], seen: int | None, whole: bool) -> Look:
         {row["webhook_id"] for row in wishes},
         {one.webhook_id: one for one in subscriptions(cursor)} if whole else None,
     )
+
+
+def traceparent(cursor: Cursor[DictRow], place: int) -> str | None:
+    """The trace of the fact that a delivery tells of, if it is known."""
+    row = cursor.execute(
+        "SELECT convert_from(state, 'UTF8')::json->>'traceparent' AS trace"
+        "  FROM events.stored_events WHERE notification_id = %s",
+        [place // EVENTS_OF_A_FACT],
+    ).fetchone()
+    return row["trace"] if row else None
 
 
 def paid(cursor: Cursor[DictRow]) -> dict[str, Paid]:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import random
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 
 import psycopg
@@ -20,7 +20,7 @@ from psycopg.rows import DictRow, dict_row
 from tenacity import RetryCallState, wait_exponential
 
 from commands.store import StoreDown
-from gateways import metrics
+from gateways import metrics, tracing
 from gateways.addresses import Network
 from gateways.store.reader import Reader
 from gateways.store.recorder import AWAY
@@ -233,11 +233,20 @@ class Sender:
             task.add_done_callback(self._sending.discard)
 
     async def _deliver(self, by: Courier, endpoint: Endpoint, owed: Owed) -> None:
-        tried = await by.attempt(endpoint.subscription, owed)
+        tried = await self._attempt(by, endpoint.subscription, owed)
         self._conclude(endpoint, owed, tried)
         self._send(by, endpoint)
         if endpoint.room() or not endpoint.in_flight:
             self._work.set()
+
+    async def _attempt(self, by: Courier, to: Subscription, owed: Owed) -> Tried:
+        if (spans := tracing.spans()) is None:
+            return await by.attempt(to, owed)
+        cause = None
+        with suppress(StoreDown):  # then it is a trace of its own
+            cause = await self._reader.query(partial(ledger.traceparent, place=owed.place))
+        with spans.asking("webhook attempt", to.account_id, owed.call_id, cause) as headers:
+            return await by.attempt(to, owed, headers)
 
     def _conclude(self, endpoint: Endpoint, owed: Owed, tried: Tried) -> None:
         now, status, next_at = _now(), tried.attempt.status, None
@@ -261,6 +270,7 @@ class Sender:
                     endpoint.not_before = max(endpoint.not_before, now + int(1000 * asked_for))
             self._give_up(endpoint, tried, now)
         metrics.DELIVERIES.labels(state).inc()
+        metrics.DELIVERY_SECONDS.labels(state).observe(tried.attempt.duration_ms / 1000)
         self._booked.append(
             Entry(
                 owed.delivery_id,

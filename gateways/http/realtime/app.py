@@ -20,13 +20,14 @@ from litestar.types import Receive, Scope, Send
 
 from domain.errors import Invalid, NotFound
 from gateways.access import Gate
-from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
+from gateways.http.asgi import Endpoint, fast_paths
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.realtime import debug, streams
 from gateways.http.realtime.debug import Monitor
 from gateways.http.realtime.passes import caller_of, key_of, query_of, shown_by
 from gateways.http.realtime.streams import Visit
 from gateways.http.v1.context import SCOPE, Caller, Context, authorise, provide_caller
+from gateways.http.visits import Asgi, measured
 from gateways.problems import MethodNotAllowed
 from gateways.realtime.frames import place_from
 from gateways.realtime.hub import Hub

@@ -12,7 +12,7 @@ from domain import rules
 from domain.errors import Fault, Forbidden, Invalid, NotFound
 from domain.routing import Platform
 from events.base import AccountId
-from gateways import keyring, sessions
+from gateways import about, keyring, sessions
 from gateways.access import Principal
 from gateways.addresses import Proxies
 from gateways.bus.client import Commander
@@ -95,7 +95,9 @@ async def authorise(
     if scope := handler.opt.get(SCOPE):
         principal.require(scope)
     check_names(connection, handler)
-    connection.state.caller = await _caller(connection, context.reader, principal)
+    caller = await _caller(connection, context.reader, principal)
+    about.learn(caller.account_id)
+    connection.state.caller = caller
 
 
 async def _caller(

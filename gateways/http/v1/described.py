@@ -1,9 +1,10 @@
-"""What all operations have in common in the API document: rate limits, and Idempotency-Key on
-every POST that needs a credential."""
+"""What all operations have in common in the API document: rate limits, the request's id, and
+Idempotency-Key on every POST that needs a credential."""
 
 from copy import deepcopy
 from typing import Any
 
+from gateways import about
 from gateways.http.v1.idempotency import HEADER, REPLAYED
 
 _LIMITS = {
@@ -11,6 +12,7 @@ _LIMITS = {
     "RateLimit-Remaining": "How many of them are left",
     "RateLimit-Reset": "Seconds until all of them are there again",
 }
+_REQUEST = "Names the request in the log: the one that it brought under this name, or a made one"
 _AGAIN = "Seconds after which it may be asked again"
 _SAME = "`true`: the request was made before, and this is the answer that it got"
 _KEY = {
@@ -39,6 +41,7 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
     numbers = {**_LIMITS, "Retry-After": _AGAIN}
     headers = components.setdefault("headers", {})
     headers.update({name: _header(text, "integer") for name, text in numbers.items()})
+    headers[about.HEADER] = _header(_REQUEST, "string")
     headers[REPLAYED] = _header(_SAME, "string")
     components.setdefault("parameters", {})[HEADER] = _KEY
     for item in document["paths"].values():
@@ -56,7 +59,7 @@ def _describe(operation: dict[str, Any], has_key: bool) -> None:
         _problem(responses, "409", _IN_FLIGHT)
         _problem(responses, "422", _ANOTHER)
     for status, response in responses.items():
-        names = list(_LIMITS)
+        names = [*_LIMITS, about.HEADER]
         if status in ("429", "503") or (status == "409" and has_key):
             names.append("Retry-After")
         if has_key and status not in _NEVER_KEPT:

@@ -31,6 +31,9 @@ class Problem(BaseModel):
     detail: str = Field(examples=["the did is not valid"])
     instance: str = Field(examples=["/v1/numbers"])
     errors: list[BadMember] | None = None
+    requestId: str | None = Field(  # noqa: N815 - the contract
+        default=None, description="The request in the log: `X-Request-Id` of the answer"
+    )
     error: str | None = Field(default=None, description="The `detail` again, under /v1/keys")
 
 
