@@ -4,7 +4,7 @@ edge       HTTP control plane and the bus's edge events   ─► commands to wor
 worker     command loop of its partitions                 ─► stored events
 projector  stored events                                  ─► read models
 relay      stored events                                  ─► JetStream EVENTS
-sender     outbox, owed mails                             ─► webhooks, mail
+sender     outbox, owed mails, months that are over      ─► webhooks, mail, archive
 api, realtime, console                                       HTTP services
 """
 
@@ -30,6 +30,9 @@ from events.base import Millis
 from gateways import metrics
 from gateways.access import Gate
 from gateways.addresses import Proxies, networks
+from gateways.archive.copies import Copies
+from gateways.archive.moving import archive_for_ever
+from gateways.archive.reading import CallLog
 from gateways.bus.client import Commander
 from gateways.bus.connection import PARTITIONS, connect, ensure_streams
 from gateways.bus.edge import EdgeBus
@@ -295,6 +298,7 @@ async def api(settings: Settings, servers: Servers) -> None:
             sessions(settings, commander, reader),
             Proxies(networks(settings.trusted_proxies)),
             requests,
+            CallLog(reader, copies(settings, media)),
         )
         url = f"http://{settings.bind}:{settings.api_port}"
         app = public_api(
@@ -330,7 +334,7 @@ async def relay(settings: Settings, servers: Servers) -> None:
 
 
 async def sender(settings: Settings, servers: Servers) -> None:
-    """Deliver webhooks, and mail where there is a server for it."""
+    """Deliver webhooks, and mail where there is a server for it; archive months that are over."""
     stop = stop_on_signal()
     async with reading(servers) as reader:
         allowed = networks(settings.webhook_allow_cidrs)
@@ -349,10 +353,20 @@ async def sender(settings: Settings, servers: Servers) -> None:
                 settings.mail_retry_sec,
             )
             others.append(asyncio.create_task(mail.run(stop)))
-        async with background(stop, *others):
+        async with background(stop, *others, *_archiving(settings, servers)):
             await sending.run(stop)
             if others:
                 await asyncio.wait(others, timeout=GRACE)
+
+
+def _archiving(settings: Settings, servers: Servers) -> list[asyncio.Task[None]]:
+    """Nothing is lost when it is broken off."""
+    if not settings.archive_every_hours:
+        return []
+    media, every = objects(settings), settings.archive_every_hours * 3_600
+    near = copies(settings, media)
+    work = archive_for_ever(servers.database_url, media, near, settings.hot_days, every)
+    return [asyncio.create_task(work)]
 
 
 async def bare_service(settings: Settings, servers: Servers, port: int, name: str) -> None:
@@ -408,6 +422,11 @@ def key_file(settings: Settings) -> KeyFile:
 
 def objects(settings: Settings) -> ObjectStore:
     return open_objects(settings.object_store_url, settings.data_dir / "media")
+
+
+def copies(settings: Settings, store: ObjectStore) -> Copies:
+    """Archived months near at hand."""
+    return Copies(store, settings.data_dir / "archive", settings.archive_cache_bytes)
 
 
 @asynccontextmanager

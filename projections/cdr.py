@@ -240,7 +240,8 @@ class Cdr(Projection):
     def _update(
         self, cursor: Cursor[DictRow], update: _Update, rows: Mapping[str, dict[str, Any]]
     ) -> None:
-        known, others = [], []
+        known: list[dict[str, Any]] = []
+        others: list[dict[str, Any]] = []
         for call_id, row in rows.items():
             row["start_ts"] = self._starts.get(call_id)
             (others if row["start_ts"] is None else known).append(row)
@@ -359,14 +360,17 @@ def one(cursor: Cursor[DictRow], call_id: str) -> DictRow | None:
     return cursor.execute("SELECT * FROM views.call_cdr WHERE call_id = %s", (call_id,)).fetchone()
 
 
-def late(row: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of an archived call with what was learnt of it since (its row in `call_cdr_late`)."""
-    has_ended = known["end_ts"] is not None
-    replaced = {
-        column: known[column]
+def known_now(row: Mapping[str, Any], late: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The row of an archived call with what was learnt of it since: call → `call_cdr_late`."""
+    learnt = late.get(row["call_id"])
+    if learnt is None:
+        return dict(row)
+    has_ended = learnt["end_ts"] is not None
+    new = {
+        column: learnt[column]
         for column in _LATE
-        if known[column] is not None or (has_ended and column in _OUTCOME)
+        if learnt[column] is not None or (has_ended and column in _OUTCOME)
     }
     if not has_ended and row["answered"]:
-        replaced.pop("answered", None)
-    return {**row, **replaced}
+        new.pop("answered", None)
+    return {**row, **new}

@@ -4,6 +4,7 @@ import typer
 
 from deploy.cli import (
     apply,
+    archive,
     bench,
     calls,
     capacity,
@@ -34,6 +35,7 @@ app.command()(run.relay)
 app.command()(run.send)
 app.command()(run.migrate)
 app.command()(rebuild.rebuild)
+app.command()(archive.archive)
 app.command()(apply.apply)
 app.command()(apply.diff)
 app.command()(apply.export)

@@ -178,7 +178,7 @@ def _sum(
     rows, hashes = 0, 0
     for number, table in enumerate(projection.tables, 1):
         only = projection.compared.get(table)
-        where = SQL(f" WHERE {only}" if only else "")  # type: ignore[arg-type]
+        where = SQL(f" WHERE {only}" if only else "")
         statement = SQL(_SAME).format(Identifier(schema), Identifier(table), where)
         found = connection.execute(statement).fetchone()
         assert found is not None
