@@ -6,6 +6,7 @@ from deploy.cli import (
     apply,
     archive,
     bench,
+    call_log,
     calls,
     capacity,
     console_users,
@@ -41,9 +42,9 @@ app.command()(apply.diff)
 app.command()(apply.export)
 app.command()(calls.trace)
 app.command()(replay.replay)
-app.command()(calls.calls)
 app.command()(flows.simulate)
 app.command()(listen.listen)
+app.add_typer(call_log.app, name="calls")
 app.add_typer(capacity.app, name="cac")
 app.add_typer(keys.app, name="keys")
 app.add_typer(console_users.app, name="console-users")

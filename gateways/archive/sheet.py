@@ -184,6 +184,7 @@ def _millis(moment: datetime) -> int:
 def _beyond(
     table: "pa.Table", low: int, high: int, wanted: Wanted, after: Key | None
 ) -> "pa.Table":
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     start, id = table["start_ts"], table["call_id"]
@@ -193,7 +194,9 @@ def _beyond(
         tie = pc.and_(pc.equal(start, after[0]), further(id, after[1]))
         mask = pc.and_(mask, pc.or_(further(start, after[0]), tie))
     found = table.filter(mask)
-    return found.take(list(range(found.num_rows - 1, -1, -1))) if wanted.newest_first else found
+    if not wanted.newest_first:
+        return found
+    return found.take(pa.array(range(found.num_rows - 1, -1, -1), pa.int64()))
 
 
 def _with(table: "pa.Table", late: Mapping[str, Row]) -> "pa.Table":
