@@ -95,7 +95,7 @@ def test_calls_are_exported_to_a_file(
     lines = file.read_text().splitlines()
     found = list(csv.DictReader(lines)) if format == "csv" else [json.loads(one) for one in lines]
     assert ids(found) == ids(rows)
-    shown = system.cli(*asked, "--format", format, "-w", "direction=dialer")
+    shown = system.cli(*asked, "--format", format, "-w", "direction=internal")
     assert "0 call(s)" in shown.stdout
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
@@ -109,7 +109,6 @@ def test_calls_are_followed(system: System, account: dict[str, Any]) -> None:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert following.stdout is not None
     try:
         assert line_of(following)["call_id"] == first
         for later in (new_call_id(), new_call_id()):
@@ -119,14 +118,15 @@ def test_calls_are_followed(system: System, account: dict[str, Any]) -> None:
         assert following.wait(15) == 0
     finally:
         following.kill()
-        following.wait(10)
+        following.communicate(timeout=10)
 
 
 def line_of(process: subprocess.Popen[str]) -> Any:
     """The next one, within a bounded time."""
-    assert process.stdout is not None
-    eventually(lambda: select.select([process.stdout], [], [], 0)[0], 30)
-    return json.loads(process.stdout.readline())
+    out = process.stdout
+    assert out is not None
+    eventually(lambda: select.select([out], [], [], 0)[0], 30)
+    return json.loads(out.readline())
 
 
 @pytest.mark.parametrize(
