@@ -230,6 +230,7 @@ class Cdr(Projection):
             self._starts[call_id] = row["start_ts"]
         while len(self._starts) > OPEN:
             del self._starts[next(iter(self._starts))]
+        # a month that was archived since fails here, and the instance that is tried next makes it
         starts = {row["start_ts"] for row in routed.values()}
         for month in {Month.of(start) for start in starts if FIRST <= start < LAST} - self._months:
             make_month(cursor, month)

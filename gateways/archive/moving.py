@@ -151,14 +151,17 @@ async def _late(store: AsyncConnection[DictRow]) -> Late:
     """By the month of the call. What belongs to no archived call is forgotten."""
     found: dict[Month, dict[AccountId, dict[str, DictRow]]] = {}
     rows = await (await store.execute("SELECT *, xmin FROM views.call_cdr_late")).fetchall()
+    if not rows:
+        return found
     asked = await store.execute(books.FACTS, books.asked([row["call_id"] for row in rows]))
     places = books.placed(await asked.fetchall())
-    booked = await (await store.execute("SELECT * FROM archive.file")).fetchall()
+    ask = "SELECT * FROM archive.file WHERE account_id = ANY(%s)"
+    accounts = list({place.account_id for place in places.values()})
+    booked = await (await store.execute(ask, (accounts,))).fetchall()
     known = {(file.account_id, file.month) for file in map(books.file_of, booked)}
     for row in rows:
         place = places.get(row["call_id"])
-        month = Month.of(place.start_ts) if place else None
-        if place is None or month is None or (place.account_id, month) not in known:
+        if place is None or (place.account_id, month := Month.of(place.start_ts)) not in known:
             forget = "DELETE FROM views.call_cdr_late WHERE call_id = %s AND xmin = %s"
             await store.execute(forget, (row["call_id"], row["xmin"]))
         else:
