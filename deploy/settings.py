@@ -181,6 +181,13 @@ class Settings(BaseModel):
     """Sender of such mail."""
     mail_retry_sec: float = Field(30.0, gt=0)
     """First pause after a mail that was not taken; it doubles up to an hour, for a day."""
+    hot_days: int = Field(30, ge=1)
+    """How long calls stay in the database at least: a month that ended longer ago is archived, as
+    Parquet in the object store. The API reads both as one list."""
+    archive_every_hours: float = Field(24, ge=0)
+    """How often the sender archives such months. 0: only `callplane archive` does."""
+    archive_cache_bytes: int = Field(1024**3, ge=0)
+    """Room in the data directory for copies of archived months that lie in a bucket."""
     max_accounts: int = Field(20_000, ge=1)
     """Accounts that a worker keeps in memory."""
     max_calls: int = Field(100_000, ge=1)

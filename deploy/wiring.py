@@ -4,7 +4,7 @@ edge       HTTP control plane and the bus's edge events   ─► commands to wor
 worker     command loop of its partitions                 ─► stored events
 projector  stored events                                  ─► read models
 relay      stored events                                  ─► JetStream EVENTS
-sender     outbox, owed mails                             ─► webhooks, mail
+sender     outbox, owed mails, months that are over      ─► webhooks, mail, archive
 api, realtime, console                                       HTTP services
 """
 
@@ -31,6 +31,9 @@ from events.base import AccountId, Millis
 from gateways import metrics
 from gateways.access import Gate
 from gateways.addresses import Proxies, networks
+from gateways.archive.copies import Copies
+from gateways.archive.moving import archive_for_ever
+from gateways.archive.reading import CallLog
 from gateways.bus.client import Commander
 from gateways.bus.connection import PARTITIONS, connect, ensure_streams
 from gateways.bus.edge import EdgeBus
@@ -355,7 +358,7 @@ async def relay(settings: Settings, servers: Servers) -> None:
 
 
 async def sender(settings: Settings, servers: Servers) -> None:
-    """Deliver webhooks, and mail where there is a server for it."""
+    """Deliver webhooks, and mail where there is a server for it; archive months that are over."""
     stop = stop_on_signal()
     async with reading(servers) as reader:
         allowed = networks(settings.webhook_allow_cidrs)
@@ -374,10 +377,20 @@ async def sender(settings: Settings, servers: Servers) -> None:
                 settings.mail_retry_sec,
             )
             others.append(asyncio.create_task(mail.run(stop)))
-        async with background(stop, *others):
+        async with background(stop, *others, *_archiving(settings, servers)):
             await sending.run(stop)
             if others:
                 await asyncio.wait(others, timeout=GRACE)
+
+
+def _archiving(settings: Settings, servers: Servers) -> list[asyncio.Task[None]]:
+    """Nothing is lost when it is broken off."""
+    if not settings.archive_every_hours:
+        return []
+    media, every = objects(settings), settings.archive_every_hours * 3_600
+    near = copies(settings, media)
+    work = archive_for_ever(servers.database_url, media, near, settings.hot_days, every)
+    return [asyncio.create_task(work)]
 
 
 def projector(servers: Servers) -> None:
@@ -428,6 +441,11 @@ def objects(settings: Settings) -> ObjectStore:
     return open_objects(settings.object_store_url, settings.data_dir / "media")
 
 
+def copies(settings: Settings, store: ObjectStore) -> Copies:
+    """Archived months near at hand."""
+    return Copies(store, settings.data_dir / "archive", settings.archive_cache_bytes)
+
+
 @asynccontextmanager
 async def speaking(settings: Settings) -> AsyncIterator[Voice]:
     """The voice that is set; the local one starts when it has something to say."""
@@ -444,14 +462,14 @@ def public_context(
     settings: Settings, client: Client, commander: Commander, reader: Reader
 ) -> Context:
     """What the handlers of /v1 share, and whoever lets in by the same credentials."""
-    sealed = vault(settings, reader)
+    sealed, media = vault(settings, reader), objects(settings)
     return Context(
         commander,
         reader,
         provisioner(settings, commander, reader),
         Security(commander, reader, Nodes(client)),
         Importer(commander, reader),
-        objects(settings),
+        media,
         settings.max_media_bytes,
         sealed,
         platform(settings),
@@ -459,6 +477,7 @@ def public_context(
         sessions(settings, commander, reader),
         Proxies(networks(settings.trusted_proxies)),
         Requests(reader.pool, sealed),
+        CallLog(reader, copies(settings, media)),
     )
 
 

@@ -27,6 +27,10 @@ class Projection:
     """Raised when the rows of old facts would come out differently: the model is then rebuilt."""
     tables: ClassVar[tuple[str, ...]]
     ddl: ClassVar[str]
+    compared: ClassVar[Mapping[str, str]] = {}
+    """Table → condition on its rows `t` that a rebuild has to make as they were; none: on all."""
+    on_swap: ClassVar[str] = ""
+    """What is done, in the same transaction, when a rebuild takes the place of the live one."""
 
     def fold(self, cursor: Cursor[DictRow], facts: Sequence[Positioned]) -> bool:
         """Write what `facts` change, in the transaction of `cursor`; whether that was anything."""

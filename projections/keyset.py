@@ -80,24 +80,36 @@ def page(
     look: int = LOOK,
 ) -> Page:
     """At most `limit` ≤ `look` rows beyond `after`, on a connection in autocommit mode."""
-    with _at_one_moment(cursor):
-        led = _led(cursor, of, wanted, after, look)
-        statement, values = _select(of, wanted, led, after, limit + 1, look)
-        rows = cursor.execute(statement.encode(), values).fetchall()
-        if len(rows) > limit:
-            return Page(rows[:limit], of.key(rows[limit - 1]))
-        if not _looked_at(of, wanted, led):
-            return Page(rows, None)
-        statement, values = _candidates(of, wanted, led, after, ", ".join((of.time, *of.id)))
-        last = cursor.execute(f"{statement} OFFSET {look - 1} LIMIT 1".encode(), values).fetchone()
-        return Page(rows, of.key(last) if last else None)
+    with at_one_moment(cursor, of):
+        return page_now(cursor, of, wanted, after, limit, look)
+
+
+def page_now(
+    cursor: Cursor[DictRow],
+    of: Listed,
+    wanted: Wanted,
+    after: Key | None,
+    limit: int,
+    look: int = LOOK,
+) -> Page:
+    """The same, `at_one_moment` with other questions."""
+    led = _led(cursor, of, wanted, after, look)
+    statement, values = _select(of, wanted, led, after, limit + 1, look)
+    rows = cursor.execute(statement.encode(), values).fetchall()
+    if len(rows) > limit:
+        return Page(rows[:limit], of.key(rows[limit - 1]))
+    if not _looked_at(of, wanted, led):
+        return Page(rows, None)
+    statement, values = _candidates(of, wanted, led, after, ", ".join((of.time, *of.id)))
+    last = cursor.execute(f"{statement} OFFSET {look - 1} LIMIT 1".encode(), values).fetchone()
+    return Page(rows, of.key(last) if last else None)
 
 
 def plan(
     cursor: Cursor[DictRow], of: Listed, wanted: Wanted, after: Key | None, limit: int
 ) -> dict[str, Any]:
     """How PostgreSQL reads the rows of that page (EXPLAIN ANALYZE)."""
-    with _at_one_moment(cursor):
+    with at_one_moment(cursor, of):
         led = _led(cursor, of, wanted, after, LOOK)
         statement, values = _select(of, wanted, led, after, limit + 1, LOOK)
         explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
@@ -108,10 +120,14 @@ def plan(
 
 
 @contextmanager
-def _at_one_moment(cursor: Cursor[DictRow]) -> Iterator[None]:
-    """All statements see the same rows: a page ends where the rows that it looked at end."""
+def at_one_moment(cursor: Cursor[DictRow], of: Listed) -> Iterator[None]:
+    """All statements see the same rows: a page ends where the rows that it looked at end.
+
+    The lock comes before the moment does: what leaves the table (a month, for the archive) has left
+    it, and is where it went, or waits.
+    """
     with cursor.connection.transaction():
-        cursor.execute(_ONE_PLAN)
+        cursor.execute(f"{_ONE_PLAN}; LOCK TABLE views.{of.table} IN ACCESS SHARE MODE".encode())
         yield
 
 

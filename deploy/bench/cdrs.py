@@ -6,7 +6,8 @@ from typing import NamedTuple
 from psycopg import Connection
 from psycopg.rows import DictRow
 
-from projections.cdr import Cdr
+from projections.cdr import Cdr, make_month
+from projections.months import Month
 
 YEAR = 365 * 86_400_000
 START = 1_760_000_000_000
@@ -59,12 +60,20 @@ class Row(NamedTuple):
 
 
 def fill(connection: Connection[DictRow], account_id: str, rows: int) -> None:
-    """Replace the call log: the table of the projection, filled by COPY, its indexes made after."""
-    table, *indexes = filter(None, (part.strip() for part in Cdr.ddl.split(";")))
+    """Replace the call log: the tables of the projection, filled by COPY, their indexes made
+    after."""
+    statements = [part.strip() for part in Cdr.ddl.split(";") if part.strip()]
+    indexes = [one for one in statements if one.startswith("CREATE INDEX")]
     connection.execute("SET search_path TO views")
     connection.execute("SET maintenance_work_mem TO '512MB'")
-    connection.execute("DROP TABLE call_cdr")
-    connection.execute(table.encode())
+    connection.execute(f"DROP TABLE {', '.join(Cdr.tables)}".encode())
+    for statement in statements:
+        if statement not in indexes:
+            connection.execute(statement.encode())
+    month = Month.of(START)
+    while month.begins < START + YEAR:
+        make_month(connection.cursor(), month)
+        month = month.next
     statement = f"COPY call_cdr ({', '.join(_COLUMNS)}) FROM STDIN"
     with connection.cursor().copy(statement.encode()) as copy:
         for block in _blocks(account_id, rows):

@@ -108,7 +108,9 @@ def _questions(store: Connection[DictRow], account_id: AccountId) -> Iterator[Qu
         yield Question(f"all, {order}", {}, newest_first)
         yield Question(f"all, {order}, middle", {}, newest_first, middle=True)
         yield Question(f"a day, {order}", day, newest_first)
-        for name, column in LISTED.led.items():
+        unled = {name: name for name in ("direction", "disposition", "hangup_cause")}
+        columns = {**LISTED.led, **unled}
+        for name, column in columns.items():
             common = _commonest(store, account_id, column)
             yield Question(f"{name} common, {order}", {name: common}, newest_first)
             yield Question(
@@ -227,8 +229,8 @@ def _by_key(store: Connection[DictRow], account_id: AccountId) -> Callable[[], o
 
 def _sizes(store: Connection[DictRow]) -> dict[str, int]:
     row = store.execute(
-        "SELECT pg_table_size('views.call_cdr') / 1000000 AS table,"
-        " pg_indexes_size('views.call_cdr') / 1000000 AS indexes"
+        "SELECT sum(pg_table_size(relid)) / 1000000 AS table,"
+        " sum(pg_indexes_size(relid)) / 1000000 AS indexes FROM pg_partition_tree('views.call_cdr')"
     ).fetchone()
     assert row is not None
     return {"table MB": int(row["table"]), "indexes MB": int(row["indexes"])}

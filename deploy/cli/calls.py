@@ -1,19 +1,17 @@
-"""`trace` and `calls`: what became of calls."""
+"""`trace`: what became of a call."""
 
 import asyncio
 from typing import Any
 
 import typer
 
-from deploy.cli import Json, say, table
+from deploy.cli import Json, say
 from deploy.cli.session import with_reader
 from domain.errors import NotFound
-from events.base import AccountId, CallId
+from events.base import CallId
 from gateways.http.traces import read_facts
 from gateways.store.reader import Reader
-from projections import cdr, keyset
 from projections import trace as trace_view
-from projections.keyset import Wanted
 
 
 def trace(
@@ -43,26 +41,3 @@ def trace(
     steps = with_reader(work)
     if not follow:
         say(steps, json, trace_view.ladder(call_id, steps).rstrip())
-
-
-def calls(
-    account: str = typer.Option(..., "--account", help="Id of the account."),
-    limit: int = typer.Option(20, min=1, max=10_000),
-    json: bool = Json,
-) -> None:
-    """The account's calls, newest first."""
-
-    async def work(reader: Reader) -> list[dict[str, Any]]:
-        await reader.caught_up("cdr")
-        wanted = Wanted(AccountId(account), {})
-        page = await reader.query(
-            lambda cursor: keyset.page(cursor, cdr.LISTED, wanted, None, limit)
-        )
-        return page.rows
-
-    rows = with_reader(work)
-    if json:
-        say(rows, True)
-    else:
-        columns = ["call_id", "direction", "from_num", "to_num", "disposition", "billsec"]
-        table(rows, columns, f"{len(rows)} call(s)")

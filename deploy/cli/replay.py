@@ -9,9 +9,9 @@ from deploy.cli import Json, say
 from deploy.cli.flows import moment
 from deploy.cli.session import Session, with_session
 from domain.errors import Fault, Invalid, NotFound
-from events.base import AccountId, CallId
+from events.base import CallId
+from gateways.archive import books
 from gateways.replay import DRAFT, Wish, replayed
-from projections import cdr
 
 
 def replay(
@@ -28,11 +28,10 @@ def replay(
     wish = Wish(_version(flow), None if at is None else moment(at), _rows(change))
 
     async def work(session: Session) -> dict[str, Any]:
-        await session.reader.caught_up("cdr")
-        row = await session.reader.query(lambda cursor: cdr.one(cursor, call_id))
-        if row is None:
+        place = await session.reader.query(lambda cursor: books.place(cursor, call_id))
+        if place is None:
             raise NotFound(f"no call {call_id}")
-        platform, account_id = wiring.platform(session.settings), AccountId(row["account_id"])
+        platform, account_id = wiring.platform(session.settings), place.account_id
         return await replayed(session.reader, platform, account_id, CallId(call_id), wish)
 
     found = with_session(work)

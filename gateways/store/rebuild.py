@@ -23,7 +23,7 @@ _LOCK = 7229
 _SAME = """
     SELECT count(*) AS rows,
            coalesce(sum(('x' || left(md5(t::text), 15))::bit(60)::bigint::numeric), 0) AS sum
-      FROM {}.{} AS t"""
+      FROM {}.{} AS t{}"""
 _MOVE = """
     UPDATE views.position AS live SET version = new.version, position = new.position, error = NULL
       FROM views_shadow.position AS new WHERE new.name = live.name"""
@@ -143,15 +143,27 @@ def _swapped(
             same = None if before is None or was["error"] else before == after
             found.append(Rebuilt(projection.name, after[0], same))
             _replace(connection, projection)
+            if projection.on_swap:
+                connection.execute(projection.on_swap.encode())
         connection.execute(_MOVE.encode())
     return found
 
 
 def _replace(connection: Connection[DictRow], projection: type[Projection]) -> None:
     for table in projection.tables:
-        names = {"table": Identifier(table), "shadow": Identifier(SHADOW)}
-        connection.execute(SQL("DROP TABLE IF EXISTS views.{table}").format(**names))
-        connection.execute(SQL("ALTER TABLE {shadow}.{table} SET SCHEMA views").format(**names))
+        connection.execute(SQL("DROP TABLE IF EXISTS views.{}").format(Identifier(table)))
+        for name in (table, *_partitions(connection, table)):
+            moved = SQL("ALTER TABLE {}.{} SET SCHEMA views")
+            connection.execute(moved.format(Identifier(SHADOW), Identifier(name)))
+
+
+def _partitions(connection: Connection[DictRow], table: str) -> list[str]:
+    rows = connection.execute(
+        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
+        " WHERE inhparent = to_regclass(%s)",
+        (f"{SHADOW}.{table}",),
+    ).fetchall()
+    return [row["relname"] for row in rows]
 
 
 def digest(connection: Connection[DictRow], schema: str, projection: type[Projection]) -> str:
@@ -162,10 +174,12 @@ def digest(connection: Connection[DictRow], schema: str, projection: type[Projec
 def _sum(
     connection: Connection[DictRow], schema: str, projection: type[Projection]
 ) -> tuple[int, int]:
-    """How many rows, and the sum of their hashes."""
+    """How many rows (that are compared), and the sum of their hashes."""
     rows, hashes = 0, 0
     for number, table in enumerate(projection.tables, 1):
-        statement = SQL(_SAME).format(Identifier(schema), Identifier(table))
+        only = projection.compared.get(table)
+        where = SQL(f" WHERE {only}" if only else "")
+        statement = SQL(_SAME).format(Identifier(schema), Identifier(table), where)
         found = connection.execute(statement).fetchone()
         assert found is not None
         rows += found["rows"]

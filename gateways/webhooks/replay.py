@@ -131,7 +131,14 @@ def _webhook(cursor: Cursor[DictRow], id: str) -> Webhook | None:
 
 
 def _begin(cursor: Cursor[DictRow], wish: Replay) -> int:
-    """When the first call began that was open at the begin of the range."""
+    """When the first call began that was open at the begin of the range; where calls of that time
+    lie in the archive, when it may have begun at the earliest."""
+    archived = cursor.execute(
+        "SELECT FROM archive.file WHERE account_id = %s AND last_ts >= %s AND first_ts <= %s",
+        (wish.account_id, wish.since - LONGEST_CALL, wish.since),
+    ).fetchone()
+    if archived is not None:
+        return wish.since - LONGEST_CALL
     row = cursor.execute(
         "SELECT min(start_ts) AS first FROM views.call_cdr"
         " WHERE account_id = %s AND start_ts BETWEEN %s AND %s"

@@ -84,7 +84,7 @@ def test_a_call_is_traced_listed_and_counted(system: System, account: dict[str, 
     assert "classify: inbound" in shown.stdout
     steps = system.cli_json("trace", call_id)
     assert steps[0]["seq"] == 1
-    (row,) = system.cli_json("calls", "--account", account_id)
+    (row,) = system.cli_json("calls", "list", "--account", account_id)
     assert row["call_id"] == call_id
     assert "1 open call(s)" in system.cli("cac", "show", "--account", account_id).stdout
     reset = system.cli_json("cac", "reset", "--account", account_id, "--force")
@@ -138,7 +138,7 @@ def test_read_models_are_rebuilt_beside_the_running_system(
     assert [(one["name"], one["same"]) for one in done] == [("cdr", True)]
     later = new_call_id()
     system.route(later, number)
-    shown = system.cli_json("calls", "--account", account["account"]["id"])
+    shown = system.cli_json("calls", "list", "--account", account["account"]["id"])
     assert [row["call_id"] for row in shown] == [later, call_id]
     unknown = system.cli("rebuild", "nonsense")
     assert unknown.returncode == 3

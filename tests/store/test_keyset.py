@@ -219,7 +219,7 @@ COMMON = {
     "user_id": "us_1",
     "event": "offered",
 }
-GOOD = {"Limit", "Index Scan", "Subquery Scan"}
+GOOD = {"Limit", "Index Scan", "Subquery Scan", "Append", "Merge Append"}
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

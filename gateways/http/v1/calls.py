@@ -66,7 +66,7 @@ class CallPage(PageOf):
     rows: list[Call]
 
 
-CALLS = List("cdr", cdr.LISTED, Call, "calls", limit=1000)
+CALLS = List("cdr", cdr.LISTED, Call, "calls", limit=1000, is_archived=True)
 Limit = Annotated[
     int | None,
     QueryParameter(name="limit", ge=1, le=10_000, description="1000, or all of a csv and ndjson"),
@@ -154,7 +154,7 @@ async def list_calls(
 @get("/{call_id:str}", **operation("getCall", "Read a call", "cdr"))
 async def get_call(context: Context, caller: Caller, call_id: str) -> Response[Call]:
     await context.reader.caught_up("cdr")
-    row = await context.reader.query(lambda cursor: cdr.one(cursor, call_id))
+    row = await context.calls.one(call_id)
     if row is None or row["account_id"] != caller.account_id:
         raise NotFound(f"no call {call_id}")
     return Response(row)  # type: ignore[arg-type]

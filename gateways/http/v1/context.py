@@ -15,6 +15,7 @@ from events.base import AccountId
 from gateways import about, keyring, sessions
 from gateways.access import Principal
 from gateways.addresses import Proxies
+from gateways.archive.reading import CallLog
 from gateways.bus.client import Commander
 from gateways.dnc import Importer
 from gateways.draw import Draw, fresh
@@ -55,6 +56,7 @@ class Context:
     sessions: Sessions
     proxies: Proxies
     requests: Requests
+    calls: CallLog
 
     def address_of(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str:
         """Where a request comes from."""

@@ -64,6 +64,8 @@ class List(NamedTuple):
     """What a browser calls it."""
     limit: int = 100
     """Rows of a page when nobody says."""
+    is_archived: bool = False
+    """Whether its older rows lie in the archive."""
 
 
 class Asked(NamedTuple):
@@ -115,6 +117,8 @@ def _after(one: List, mark: str, cursor: str | None) -> Key | None:
 
 
 async def _read(context: Context, one: List, wanted: Wanted, after: Key | None, limit: int) -> Page:
+    if one.is_archived:
+        return await context.calls.page(wanted, after, limit)
     return await context.reader.query(lambda sql: keyset.page(sql, one.of, wanted, after, limit))
 
 

@@ -1,0 +1,369 @@
+"""Takes months that are over out of the table and into the object store.
+
+A month is read in one moment of the store, a file per account is stored, and then, in one
+transaction that no fold runs beside: nothing has changed since that moment, the files are booked,
+what was learnt late is in them and forgotten, the partition goes. Had something changed, it is all
+done again. Whoever dies before that transaction leaves files that nobody knows, of the same content
+as those of the next run.
+
+One run at a time (an advisory lock).
+"""
+
+import asyncio
+import hashlib
+import logging
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg.sql import SQL, Identifier
+
+from domain.errors import Conflict, Refusal, Unavailable
+from events.base import AccountId
+from gateways.archive import books, sheet
+from gateways.archive.books import File
+from gateways.archive.copies import Copies
+from gateways.media.objects import READ_BYTES, ObjectStore
+from gateways.store.projector import PAGE_LOCK
+from projections import cdr
+from projections.cdr import partition
+from projections.months import Month
+
+log = logging.getLogger("callplane.archive")
+
+PREFIX = "archive/calls"
+TRIES = 5
+PATIENCE_MS = 2_000
+"""For which readers and folds may be kept waiting for the partition to go."""
+CAUGHT_UP = 30.0
+"""Seconds in which the call log has to have what is stored."""
+_LOCK = 7242
+_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_MONTHS = """
+    SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+     WHERE inhparent = 'views.call_cdr'::regclass AND relname ~ '^call_cdr_[0-9]{4}_[0-9]{2}$'
+     ORDER BY relname"""
+_SORTED = "SELECT * FROM views.{} WHERE account_id = %s ORDER BY start_ts, call_id"
+
+Late = Mapping[Month, Mapping[AccountId, Mapping[str, DictRow]]]
+"""What was learnt of archived calls, by id."""
+
+
+class Moved(NamedTuple):
+    """A month that is in the archive now, or, of a dry run, would be."""
+
+    month: Month
+    accounts: int
+    rows: int
+    bytes: int
+    """Of its files."""
+    is_new: bool
+    """Not only what was learnt late is put into files that were there."""
+
+
+class _Seen(NamedTuple):
+    """What a month was made of when it was read."""
+
+    table: int | None
+    """The partition's object id; there may be none."""
+    rows: int
+    versions: int
+    """Sum of the transactions that wrote the rows; any change makes it another one."""
+    late: tuple[tuple[str, int], ...]
+
+
+async def archive(
+    url: str,
+    objects: ObjectStore,
+    copies: Copies,
+    before: int,
+    dry_run: bool = False,
+    tell: Callable[[Moved], None] = lambda moved: None,
+) -> list[Moved]:
+    """Archive the months that end before that moment (epoch ms), and what was learnt late of calls
+    in the archive. Raises Conflict beside another run, Unavailable when the call log is behind or
+    a month is never quiet."""
+    async with await AsyncConnection.connect(url, autocommit=True, row_factory=dict_row) as store:
+        await _alone(store)
+        await _caught_up(store)
+        run, done = _Run(store, objects, copies, dry_run), []
+        late = await _late(store)
+        for month in sorted({*await _over(store, before), *late}):
+            done.append(await run.move(month))
+            tell(done[-1])
+        return done
+
+
+async def archive_for_ever(
+    url: str, objects: ObjectStore, copies: Copies, hot_days: int, every: float, pause: float = 60.0
+) -> None:
+    """Once in `every` seconds, first after `pause`; what cannot be done is tried the next time."""
+    while True:
+        await asyncio.sleep(pause)
+        pause = every
+        try:
+            for moved in await archive(url, objects, copies, hot_until(hot_days)):
+                log.info("archived %s: %s calls", moved.month, moved.rows)
+        except (psycopg.Error, Refusal, OSError, ValueError) as error:
+            log.warning("nothing is archived now: %s", error)
+
+
+def hot_until(hot_days: int) -> int:
+    """Months that end before that moment have wholly left the window."""
+    return time.time_ns() // 1_000_000 - hot_days * 86_400_000
+
+
+# What there is to do
+
+
+async def _alone(store: AsyncConnection[DictRow]) -> None:
+    row = await _one(store, "SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,))
+    if not row["got"]:
+        raise Conflict("another run archives now")
+
+
+async def _caught_up(store: AsyncConnection[DictRow]) -> None:
+    """What is stored by now is in the table: no call comes to a month that is archived."""
+    ask = "SELECT coalesce(max(notification_id), 0) AS head FROM events.stored_events"
+    head = (await _one(store, ask))["head"]
+    deadline = time.monotonic() + CAUGHT_UP
+    while True:
+        known = await _one(store, "SELECT * FROM views.position WHERE name = 'cdr'")
+        if known["position"] >= head:
+            return
+        if known["error"] is not None or time.monotonic() > deadline:
+            raise Unavailable("the call log is behind what is stored; nothing is archived")
+        await asyncio.sleep(0.2)
+
+
+async def _over(store: AsyncConnection[DictRow], before: int) -> list[Month]:
+    rows = await (await store.execute(_MONTHS)).fetchall()
+    months = [Month(*map(int, row["relname"].split("_")[-2:])) for row in rows]
+    return [month for month in months if month.ends <= before]
+
+
+async def _late(store: AsyncConnection[DictRow]) -> Late:
+    """By the month of the call. What belongs to no archived call is forgotten."""
+    found: dict[Month, dict[AccountId, dict[str, DictRow]]] = {}
+    rows = await (await store.execute("SELECT *, xmin FROM views.call_cdr_late")).fetchall()
+    if not rows:
+        return found
+    asked = await store.execute(books.FACTS, books.asked([row["call_id"] for row in rows]))
+    places = books.placed(await asked.fetchall())
+    ask = "SELECT * FROM archive.file WHERE account_id = ANY(%s)"
+    accounts = list({place.account_id for place in places.values()})
+    booked = await (await store.execute(ask, (accounts,))).fetchall()
+    known = {(file.account_id, file.month) for file in map(books.file_of, booked)}
+    for row in rows:
+        place = places.get(row["call_id"])
+        if place is None or (place.account_id, month := Month.of(place.start_ts)) not in known:
+            forget = "DELETE FROM views.call_cdr_late WHERE call_id = %s AND xmin = %s"
+            await store.execute(forget, (row["call_id"], row["xmin"]))
+        else:
+            ids = found.setdefault(month, {}).setdefault(place.account_id, {})
+            ids[row["call_id"]] = row
+    return found
+
+
+async def _one(
+    store: AsyncConnection[DictRow], statement: str, values: Sequence[Any] = ()
+) -> DictRow:
+    row = await (await store.execute(statement.encode(), values)).fetchone()
+    assert row is not None
+    return row
+
+
+# One month
+
+
+class _Run:
+    def __init__(
+        self, store: AsyncConnection[DictRow], objects: ObjectStore, copies: Copies, dry_run: bool
+    ) -> None:
+        self._store = store
+        self._objects = objects
+        self._copies = copies
+        self._dry_run = dry_run
+
+    async def move(self, month: Month) -> Moved:
+        for _ in range(TRIES):
+            late = (await _late(self._store)).get(month, {})
+            async with self._store.transaction():
+                await self._store.execute(_MOMENT)
+                seen = await self._seen(month, late)
+                accounts = await self._accounts(month, late, seen)
+                if self._dry_run:
+                    return Moved(month, len(accounts), seen.rows, 0, seen.table is not None)
+                files = [
+                    await self._file(month, account, seen, late.get(account, {}))
+                    for account in accounts
+                ]
+            if await self._booked(month, files, seen, late):
+                await self._tidy(month, files)
+                rows, size = sum(file.rows for file in files), sum(file.bytes for file in files)
+                return Moved(month, len(files), rows, size, seen.table is not None)
+        raise Unavailable(f"the calls of {month} change all the time, or are read for too long")
+
+    async def _seen(self, month: Month, late: Mapping[AccountId, Mapping[str, DictRow]]) -> _Seen:
+        ids = [id for rows in late.values() for id in rows]
+        found = await self._store.execute(
+            "SELECT call_id, xmin::text::bigint AS version FROM views.call_cdr_late"
+            " WHERE call_id = ANY(%s) ORDER BY call_id",
+            (ids,),
+        )
+        learnt = tuple((row["call_id"], row["version"]) for row in await found.fetchall())
+        name = partition(month)
+        table = await _one(
+            self._store, "SELECT to_regclass(%s)::oid::bigint AS id", (f"views.{name}",)
+        )
+        if table["id"] is None:
+            return _Seen(None, 0, 0, learnt)
+        counted = await _one(
+            self._store,
+            "SELECT count(*) AS rows, coalesce(sum(xmin::text::bigint), 0)::bigint AS versions"
+            f" FROM views.{name}",
+        )
+        return _Seen(table["id"], counted["rows"], counted["versions"], learnt)
+
+    async def _accounts(
+        self, month: Month, late: Mapping[AccountId, Mapping[str, DictRow]], seen: _Seen
+    ) -> list[AccountId]:
+        found = set(late)
+        if seen.table is not None:
+            ask = f"SELECT DISTINCT account_id FROM views.{partition(month)}"
+            rows = await (await self._store.execute(ask.encode())).fetchall()
+            found |= {AccountId(row["account_id"]) for row in rows}
+        return sorted(found)
+
+    async def _file(
+        self, month: Month, account_id: AccountId, seen: _Seen, late: Mapping[str, DictRow]
+    ) -> File:
+        """The account's calls of the month as an object of the store."""
+        known = await self._known(account_id, month)
+        with tempfile.TemporaryDirectory(prefix="callplane-archive-") as folder:
+            path = Path(folder) / "calls.parquet"
+            first, last, rows = 0, 0, 0
+            with sheet.Writer(path) as writer:
+                async for group in self._groups(month, account_id, seen, known, late):
+                    await asyncio.to_thread(writer.add, group)
+                    first = group[0]["start_ts"] if rows == 0 else first
+                    last, rows = group[-1]["start_ts"], rows + len(group)
+            size = path.stat().st_size
+            digest = await asyncio.to_thread(_digest, path)
+            key = f"{_folder(account_id, month)}/{digest[:32]}.parquet"
+            await self._objects.put(key, _chunks(path), size)
+        return File(account_id, month, key, rows, size, digest, first, last)
+
+    async def _known(self, account_id: AccountId, month: Month) -> File | None:
+        found = await self._store.execute(
+            "SELECT * FROM archive.file WHERE account_id = %s AND begins = %s",
+            (account_id, month.begins),
+        )
+        row = await found.fetchone()
+        return books.file_of(row) if row else None
+
+    async def _groups(
+        self,
+        month: Month,
+        account_id: AccountId,
+        seen: _Seen,
+        known: File | None,
+        late: Mapping[str, DictRow],
+    ) -> AsyncIterator[list[sheet.Row]]:
+        group: list[sheet.Row] = []
+        hot = self._rows(month, account_id) if seen.table is not None else _none()
+        async for row in self._both(hot, known):
+            group.append(cdr.known_now(row, late))
+            if len(group) == sheet.GROUP:
+                yield group
+                group = []
+        if group:
+            yield group
+
+    async def _rows(self, month: Month, account_id: AccountId) -> AsyncIterator[DictRow]:
+        async with self._store.cursor("month") as cursor:
+            await cursor.execute(SQL(_SORTED).format(Identifier(partition(month))), (account_id,))
+            while rows := await cursor.fetchmany(sheet.GROUP):
+                for row in rows:
+                    yield row
+
+    async def _both(
+        self, hot: AsyncIterator[DictRow], known: File | None
+    ) -> AsyncIterator[DictRow]:
+        """The rows of the table and of the file that there is, in order."""
+        cold = iter(()) if known is None else sheet.rows_in(await self._copies.path(known))
+        old = await asyncio.to_thread(next, cold, None)
+        async for row in hot:
+            while old is not None and _key(old) < _key(row):
+                yield old
+                old = next(cold, None)
+            if old is not None and _key(old) == _key(row):
+                old = next(cold, None)
+            yield row
+        while old is not None:
+            yield old
+            old = next(cold, None)
+
+    async def _booked(
+        self,
+        month: Month,
+        files: Sequence[File],
+        seen: _Seen,
+        late: Mapping[AccountId, Mapping[str, DictRow]],
+    ) -> bool:
+        """Whether the month was still as it had been read, and is in the archive now."""
+        try:
+            async with self._store.transaction():
+                await self._store.execute(f"SET LOCAL lock_timeout TO {PATIENCE_MS}".encode())
+                alone = "SELECT pg_advisory_xact_lock(%s, hashtext('views'))"
+                await self._store.execute(alone, (PAGE_LOCK,))
+                if await self._seen(month, late) != seen:
+                    return False
+                for file in files:
+                    await self._store.execute(books.BOOK, books.booking(file))
+                ids = [id for id, _ in seen.late]
+                forget = "DELETE FROM views.call_cdr_late WHERE call_id = ANY(%s)"
+                await self._store.execute(forget, (ids,))
+                drop = f"DROP TABLE IF EXISTS views.{partition(month)}"
+                await self._store.execute(drop.encode())
+        except psycopg.errors.LockNotAvailable:
+            await asyncio.sleep(PATIENCE_MS / 1000)
+            return False
+        return True
+
+    async def _tidy(self, month: Month, files: Sequence[File]) -> None:
+        """Files in whose place others are now; a reader that comes for one looks again."""
+        for file in files:
+            keys = [one.key async for one in self._objects.list(_folder(file.account_id, month))]
+            for key in keys:
+                if key != file.key:
+                    await self._objects.delete(key)
+
+
+def _folder(account_id: AccountId, month: Month) -> str:
+    return f"{PREFIX}/{account_id}/{month}"
+
+
+def _key(row: Mapping[str, Any]) -> tuple[int, str]:
+    return row["start_ts"], row["call_id"]
+
+
+async def _none() -> AsyncIterator[DictRow]:
+    return
+    yield {}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+async def _chunks(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(READ_BYTES):
+            yield chunk

@@ -1,0 +1,1 @@
+"""Months of the call log that are over."""
