@@ -4,8 +4,8 @@ Every line is one JSON object: `ts` (RFC 3339, UTC), `level`, `logger`, `process
 where there is one `request_id`, `account_id`, `call_id`, `trace_id`, the fields of the line, and
 `exception` (a traceback without values of variables). Whatever a client sends stays on its line.
 
-Phone numbers (after `+`, `sip:`, `sips:`, `tel:`, in quotes or brackets), passwords in URLs, keys and bearer tokens do
-not stand in lines, at any level: a fault's text may quote them.
+Phone numbers (after `+`, `sip:`, `sips:`, `tel:`, in quotes or brackets), passwords in URLs, keys
+and bearer tokens do not stand in lines, at any level: a fault's text may quote them.
 """
 
 import io
