@@ -32,7 +32,7 @@ def series(port: int) -> dict[str, list[dict[str, str]]]:
 
 @contextmanager
 def alone(system: System, command: str) -> Iterator[int]:
-    """That process beside the system; yields the port of its metrics."""
+    """That process beside the system; yields the port that its metrics will have."""
     port = free_port()
     with system.log.open("ab") as log:
         process = subprocess.Popen(
@@ -42,7 +42,6 @@ def alone(system: System, command: str) -> Iterator[int]:
             stderr=log,
         )
     try:
-        eventually(lambda: series(port), 60)
         yield port
     finally:
         process.terminate()
@@ -52,7 +51,10 @@ def alone(system: System, command: str) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def beside() -> Iterator[tuple[System, dict[str, int]]]:
     with running() as system, ExitStack() as stack:
-        yield system, {one: stack.enter_context(alone(system, one)) for one in COMMANDS}
+        ports = {one: stack.enter_context(alone(system, one)) for one in COMMANDS}
+        for port in ports.values():
+            eventually(lambda port=port: series(port), 60)  # type: ignore[misc]
+        yield system, ports
 
 
 def test_each_shows_itself_and_nobody_else(beside: tuple[System, dict[str, int]]) -> None:
