@@ -5,6 +5,7 @@ worker     command loop of its partitions                 ─► stored events
 projector  stored events                                  ─► read models
 relay      stored events                                  ─► JetStream EVENTS
 sender     outbox, owed mails                             ─► webhooks, mail
+hep        SIP messages from capture agents               ─► traces
 api, realtime, console                                       HTTP services
 """
 
@@ -46,6 +47,8 @@ from gateways.edge.control import EdgeControl
 from gateways.edge.polls import Polls
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
+from gateways.hep.book import Book
+from gateways.hep.listener import Listener
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
 from gateways.http.buckets import Buckets
 from gateways.http.console import login_endpoint
@@ -381,6 +384,15 @@ async def sender(settings: Settings, servers: Servers) -> None:
             await sending.run(stop)
             if others:
                 await asyncio.wait(others, timeout=GRACE)
+
+
+async def hep(settings: Settings, servers: Servers) -> None:
+    """Take the SIP messages that capture agents send."""
+    stop = stop_on_signal()
+    async with reading(servers) as reader:
+        book = Book(reader, networks(settings.node_cidrs))
+        listener = Listener(book, settings.hep_key, settings.capture_days)
+        await listener.run(settings.hep_bind, settings.hep_port, stop)
 
 
 def projector(servers: Servers) -> None:

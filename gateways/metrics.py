@@ -58,6 +58,9 @@ FLOW_REQUESTS = Histogram(
 SPEECH = Counter("callplane_speech_total", "Texts of flows to be spoken", ["outcome"])
 SPEECH_SECONDS = Histogram("callplane_speech_seconds", "Time to render a text")
 VIEWERS = Gauge("callplane_viewers", "Who watches live views", multiprocess_mode="livesum")
+CAPTURED = Counter(
+    "callplane_captured_messages_total", "SIP messages that capture agents have sent", ["outcome"]
+)
 EDGE_EVENTS = Counter("callplane_edge_events_total", "Events taken from the bus", ["outcome"])
 
 

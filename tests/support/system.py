@@ -64,7 +64,7 @@ class System:
         # world-readable on purpose: as root, PostgreSQL runs as another user
         self.folder = Path(tempfile.mkdtemp(prefix="callplane-test-"))
         self.folder.chmod(0o755)
-        ports = {name: str(free_port()) for name in ("EDGE", "API", "REALTIME", "CONSOLE")}
+        ports = {name: str(free_port()) for name in ("EDGE", "API", "REALTIME", "CONSOLE", "HEP")}
         self.environment = {
             "CALLPLANE_DATA_DIR": str(self.folder / "data"),
             "CALLPLANE_LOG_LEVEL": "warning",
