@@ -7,9 +7,8 @@ import typer
 
 from deploy.cli import Json, say, table
 from deploy.cli.session import with_reader
-from domain.errors import NotFound
 from events.base import AccountId, CallId
-from gateways.http.traces import read_facts
+from gateways import traces
 from gateways.store.reader import Reader
 from projections import cdr, keyset
 from projections import trace as trace_view
@@ -27,10 +26,8 @@ def trace(
         shown = 0
         while True:
             await reader.caught_up("trace")
-            facts = await reader.query(lambda cursor: read_facts(cursor, CallId(call_id)))
-            steps = trace_view.steps(facts)
-            if not steps and not follow:
-                raise NotFound(f"no call {call_id}")
+            found = await reader.query(lambda sql: traces.read(sql, CallId(call_id), None))
+            steps = found.steps
             if not follow:
                 return steps
             for line in trace_view.ladder(call_id, steps).splitlines()[shown + (shown > 0) :]:

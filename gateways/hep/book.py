@@ -109,9 +109,7 @@ class Book:
         """Remove what came before that moment (epoch ms); returns how many rows that were."""
         removed = 0
         for statement in _PRUNE:
-            while count := await self._reader.query(
-                lambda sql, s=statement: _step(sql, s, before, step)
-            ):  # type: ignore[misc]
+            while count := await self._reader.query(_pruning(statement, before, step)):
                 removed += count
                 if count < step:
                     break
@@ -132,5 +130,6 @@ def _place(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def _step(cursor: Cursor[DictRow], statement: str, before: int, step: int) -> int:
-    return cursor.execute(statement.encode(), {"before": before, "step": step}).rowcount
+def _pruning(statement: str, before: int, step: int) -> Callable[[Cursor[DictRow]], int]:
+    values = {"before": before, "step": step}
+    return lambda cursor: cursor.execute(statement.encode(), values).rowcount

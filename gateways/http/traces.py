@@ -4,17 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from psycopg import Cursor
-from psycopg.rows import DictRow
 
-from domain.errors import Fault, Invalid, NotFound
-from events.base import AccountId, CallId, StreamName
-from events.call import CallRouted
+from domain.errors import Fault, Invalid
+from events.base import AccountId, CallId
+from gateways import traces
 from gateways.http.asgi import NDJSON, TEXT, Answer
-from gateways.store.codec import decode
 from gateways.store.reader import Reader
 from projections import trace
-from projections.base import Positioned
 
 FORMATS = ("json", "ndjson", "mermaid", "text")
 
@@ -26,10 +22,8 @@ async def trace_answer(
     if format not in FORMATS:
         raise Invalid("no such format", [Fault("/format", f"is not one of {', '.join(FORMATS)}")])
     await reader.caught_up("trace")
-    facts = await reader.query(lambda cursor: read_facts(cursor, call_id))
-    if not facts or account_id not in (None, _owner(facts)):
-        raise NotFound(f"no call {call_id}")
-    steps = trace.steps(facts)
+    found = await reader.query(lambda cursor: traces.read(cursor, call_id, account_id))
+    steps = found.steps
     match format:
         case "text":
             return Answer(trace.ladder(call_id, steps).encode(), media_type=TEXT)
@@ -39,12 +33,6 @@ async def trace_answer(
             return Answer(b"".join(orjson.dumps(step) + b"\n" for step in steps), media_type=NDJSON)
         case _:
             return Answer({"ok": 1, "callId": call_id, "count": len(steps), "steps": steps})
-
-
-def _owner(facts: Sequence[Positioned]) -> AccountId:
-    """Whose call it is: what was reported before the route request belongs to nobody yet."""
-    routed = (one.fact for one in facts if isinstance(one.fact, CallRouted))
-    return next(routed, facts[0].fact).account_id
 
 
 def mermaid(steps: Sequence[dict[str, Any]]) -> str:
@@ -65,18 +53,3 @@ _ARROWS = {"sip": "edge->>callplane", "decision": "callplane->>edge"}
 def _escaped(text: str) -> str:
     """Mermaid ends a line at a semicolon and begins an entity with a number sign."""
     return text.replace("#", "#35\0").replace(";", "#59;").replace("\0", ";")
-
-
-def read_facts(cursor: Cursor[DictRow], call_id: CallId) -> list[Positioned]:
-    """Every fact that concerns the call, in the order of the store."""
-    rows: list[dict[str, Any]] = cursor.execute(trace.SELECT.encode(), (call_id,)).fetchall()
-    return [
-        Positioned(
-            row["notification_id"],
-            StreamName(row["originator_id"]),
-            row["originator_version"],
-            row["topic"],
-            decode(row["topic"], bytes(row["state"])),
-        )
-        for row in rows
-    ]

@@ -78,6 +78,7 @@ class System:
         self.api_url = f"http://127.0.0.1:{ports['API']}"
         self.console_url = f"http://127.0.0.1:{ports['CONSOLE']}"
         self.realtime_url = f"http://127.0.0.1:{ports['REALTIME']}"
+        self.hep_port = int(ports["HEP"])
         self.log = self.folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
         self.edge = httpx.Client(base_url=self.edge_url, timeout=10)
