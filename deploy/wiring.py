@@ -47,6 +47,7 @@ from gateways.edge.control import EdgeControl
 from gateways.edge.polls import Polls
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
+from gateways.following import Followers
 from gateways.hep.book import Book
 from gateways.hep.listener import Listener
 from gateways.http.asgi import Asgi, Endpoint, fast_paths, measured
@@ -257,7 +258,9 @@ async def edge(settings: Settings, servers: Servers) -> None:
         following = asyncio.create_task(locator.follow())
         consuming = asyncio.create_task(EdgeBus(client, control, security).run())
         closing = asyncio.create_task(polls.close_at(stop))
-        await stack.enter_async_context(background(stop, following, consuming, closing))
+        followers = Followers(reader)
+        leaving = asyncio.create_task(followers.close_at(stop))
+        await stack.enter_async_context(background(stop, following, consuming, closing, leaving))
         plane = ControlPlane(
             edge=control,
             security=security,
@@ -274,6 +277,7 @@ async def edge(settings: Settings, servers: Servers) -> None:
             media=Media(media, settings.max_media_bytes, Mailroom(commander, reader)),
             max_media=settings.max_media_bytes,
             prompts=Prompts(voice, media),
+            followers=followers,
         )
         app = application([*plane.endpoints(), *_health(client, reader, locator, media)])
         await serve(app, settings.bind, settings.edge_port, stop)
@@ -288,7 +292,8 @@ async def api(settings: Settings, servers: Servers) -> None:
         commander = await stack.enter_async_context(commanding(client))
         context = public_context(settings, client, commander, reader)
         pruning = asyncio.create_task(context.requests.prune())
-        await stack.enter_async_context(background(stop, pruning))
+        closing = asyncio.create_task(context.followers.close_at(stop))
+        await stack.enter_async_context(background(stop, pruning, closing))
         url = f"http://{settings.bind}:{settings.api_port}"
         health = _health(client, reader, None, context.objects)
         app = public_api(context, health, url, settings.max_body_bytes)
@@ -474,6 +479,7 @@ def public_context(
         sessions(settings, commander, reader),
         Proxies(networks(settings.trusted_proxies)),
         Requests(reader.pool, sealed),
+        Followers(reader),
     )
 
 

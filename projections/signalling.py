@@ -81,6 +81,7 @@ def step(one: Captured, outcome: str) -> dict[str, Any]:
             "call_id": said.call_id,
             "cseq": f"{said.cseq} {said.method}",
             "agent_id": one.agent_id,
+            "number": one.number,
             "message": one.text,
             **({"cut": 1} if one.is_cut else {}),
         },

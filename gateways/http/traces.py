@@ -1,6 +1,7 @@
 """A call's trace as an answer, for both services that show it."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -8,6 +9,7 @@ import orjson
 from domain.errors import Fault, Invalid
 from events.base import AccountId, CallId
 from gateways import traces
+from gateways.following import Follower, Followers
 from gateways.http.asgi import NDJSON, TEXT, Answer
 from gateways.store.reader import Reader
 from projections import trace
@@ -33,6 +35,26 @@ async def trace_answer(
             return Answer(b"".join(orjson.dumps(step) + b"\n" for step in steps), media_type=NDJSON)
         case _:
             return Answer({"ok": 1, "callId": call_id, "count": len(steps), "steps": steps})
+
+
+async def followed(
+    followers: Followers,
+    call_id: CallId,
+    account_id: AccountId | None,
+    format: str,
+    check: Callable[[], Awaitable[None]],
+) -> AsyncGenerator[bytes, None]:
+    """The call as it goes on, in lines of JSON. Raises NotFound, Unavailable."""
+    if format not in ("json", "ndjson"):
+        raise Invalid("no such format", [Fault("/format", "is ndjson for a call that is followed")])
+    follower = await followers.begin(call_id, account_id, check)
+    return _lines(follower)
+
+
+async def _lines(follower: Follower) -> AsyncGenerator[bytes, None]:
+    async with aclosing(follower.lines()) as lines:
+        async for line in lines:
+            yield orjson.dumps(line) + b"\n"
 
 
 def mermaid(steps: Sequence[dict[str, Any]]) -> str:

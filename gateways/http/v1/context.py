@@ -18,6 +18,7 @@ from gateways.addresses import Proxies
 from gateways.bus.client import Commander
 from gateways.dnc import Importer
 from gateways.draw import Draw, fresh
+from gateways.following import Followers
 from gateways.http.v1.queries import check_names
 from gateways.media.objects import ObjectStore
 from gateways.problems import Unauthenticated
@@ -55,6 +56,7 @@ class Context:
     sessions: Sessions
     proxies: Proxies
     requests: Requests
+    followers: Followers
 
     def address_of(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str:
         """Where a request comes from."""
