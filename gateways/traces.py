@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 from psycopg import Cursor
 from psycopg.rows import DictRow
 
-from domain.errors import NotFound
+from domain import why
+from domain.errors import Invalid, NotFound
+from events.acd import AgentReserved, CallerQueued, LeaseReleased
 from events.base import AccountId, CallId, StreamName
 from events.call import CallEnded, CallRouted
+from gateways.replay import MAX_HISTORY, history
 from gateways.store.codec import decode
 from projections import causality, signalling, trace, webhook_steps
 from projections.base import Positioned
@@ -19,6 +22,8 @@ class Trace(NamedTuple):
     account_id: AccountId
     facts: list[Positioned]
     steps: list[dict[str, Any]]
+    note: str = ""
+    """What was asked for and is not there."""
 
     @property
     def is_over(self) -> bool:
@@ -34,6 +39,36 @@ def read(cursor: Cursor[DictRow], call_id: CallId, account_id: AccountId | None)
     order = causality.merged(call_id, facts, signalling.read(cursor, call_id))
     steps = trace.steps(order, webhook_steps.read(cursor, call_id, owner))
     return Trace(owner, facts, steps)
+
+
+def explained(
+    cursor: Cursor[DictRow],
+    call_id: CallId,
+    account_id: AccountId | None,
+    most: int = MAX_HISTORY,
+) -> Trace:
+    """The same with `detail.considered` where a queue looked for an agent: each with the first
+    thing that kept him from being rung. From the account as it was; with too long a history there
+    is a `note` instead."""
+    found = read(cursor, call_id, account_id)
+    moments = {one.position for one in found.facts if isinstance(one.fact, _LOOKED)}
+    if not moments:
+        return found
+    try:
+        presence = [f"presence-{found.account_id}"]
+        past = history(cursor, found.account_id, presence, max(moments), most)
+    except Invalid as refusal:
+        return found._replace(note=f"who was considered is not shown: {refusal.detail}")
+    for position, findings in why.considered(found.account_id, call_id, past, moments).items():
+        shown = [one._asdict() | {"reason": one.reason.value} for one in findings]
+        for step in found.steps:
+            if step["event_id"] == position and step["source"] == "acd":
+                step["detail"]["considered"] = shown
+    return found
+
+
+_LOOKED = (CallerQueued, AgentReserved, LeaseReleased)
+"""After these a caller waits, or rings somewhere."""
 
 
 def _owner(facts: Sequence[Positioned]) -> AccountId | None:

@@ -6,6 +6,7 @@ The table holds only where the facts are; titles and details are made when someb
 better wording explains old calls too.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -308,7 +309,7 @@ def _route_steps(fact: CallRouted) -> list[dict[str, Any]]:
             else "route",
             "kind": policy,
             "title": f"{policy}: {outcome}",
-            "detail": {"what": detail} if detail else {},
+            "detail": {"what": detail, **_usage(detail)} if detail else {},
             "outcome": outcome,
         }
         for policy, outcome, detail in fact.path
@@ -325,6 +326,26 @@ def _route_steps(fact: CallRouted) -> list[dict[str, Any]]:
     if isinstance(directive, Reject):
         step["error"] = f"{directive.code} {directive.reason}"
     return [*found, step]
+
+
+_USAGE = re.compile(
+    r"(?P<id>\S+) (?:(?P<scope_id>\S+) )?(?P<used>\d+)/(?P<limit>\d+|-)(?: in (\d+) s)?"
+)
+
+
+def _usage(detail: str) -> dict[str, Any]:
+    """Of a limit that was checked: whose, how much of it was used, and how much there is."""
+    found = _USAGE.fullmatch(detail)
+    if found is None:
+        return {}
+    limit, period = found["limit"], found[5]
+    return {
+        "id": found["id"],
+        **({"scope_id": found["scope_id"]} if found["scope_id"] else {}),
+        "used": int(found["used"]),
+        "limit": None if limit == "-" else int(limit),
+        **({"period_sec": int(period)} if period else {}),
+    }
 
 
 def _flow_steps(fact: FlowStepped) -> list[dict[str, Any]]:
@@ -433,16 +454,3 @@ def _end_step(fact: CallEnded) -> dict[str, Any]:
         "detail": outcome.model_dump(mode="json"),
         "outcome": outcome.disposition.value,
     }
-
-
-def ladder(call_id: str, found: Sequence[dict[str, Any]]) -> str:
-    """The steps as text for a terminal."""
-    lines = [f"call {call_id}"]
-    start = found[0]["ts"] if found else 0
-    for step in found:
-        what = step["detail"].get("what", "") if isinstance(step["detail"], dict) else ""
-        mark = "✗" if "error" in step else "│"
-        lines.append(
-            f"{(step['ts'] - start) / 1000:9.3f}s {mark} {step['source']:<6} {step['title']} {what}"
-        )
-    return "\n".join(line.rstrip() for line in lines) + "\n"

@@ -285,24 +285,26 @@ class ControlPlane:
         if action != "trace" or not call_id:
             raise NotFound(f"no {request.path}")
         who.require("cdr")
-        if (follow := request.query.get("follow", "false")) not in ("true", "false"):
-            raise Invalid("follow it?", [Fault("/follow", "is neither true nor false")])
-        if follow == "true":
-            return await self._followed(request, CallId(call_id), who)
+        why = _flag(request, "why")
+        if _flag(request, "follow"):
+            return await self._followed(request, CallId(call_id), who, why)
         return await trace_answer(
             self.reader,
             CallId(call_id),
             who.account_id,
             request.query.get("format", "json"),
+            why,
         )
 
-    async def _followed(self, request: Request, call_id: CallId, who: Principal) -> Answer:
+    async def _followed(
+        self, request: Request, call_id: CallId, who: Principal, why: bool
+    ) -> Answer:
         async def check() -> None:
             now = await self._operator(request)
             now.require("cdr")
 
         format = request.query.get("format", "ndjson")
-        lines = await followed(self.followers, call_id, who.account_id, format, check)
+        lines = await followed(self.followers, call_id, who.account_id, format, why, check)
         return Answer(Live(lines), media_type=NDJSON, headers={"Cache-Control": "no-store"})
 
     async def _carrier(self, request: Request) -> Answer:
@@ -327,6 +329,13 @@ class ControlPlane:
         if not asked.isprintable():
             raise NotFound("no account has such an id")
         return AccountId(asked)
+
+
+def _flag(request: Request, name: str) -> bool:
+    """Raises Invalid for what is neither true nor false."""
+    if (value := request.query.get(name, "false")) not in ("true", "false"):
+        raise Invalid("yes or no?", [Fault(f"/{name}", "is neither true nor false")])
+    return value == "true"
 
 
 def _below(request: Request, mount: str) -> str:

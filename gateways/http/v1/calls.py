@@ -87,6 +87,16 @@ Follow = Annotated[
 ]
 
 
+Why = Annotated[
+    bool,
+    QueryParameter(
+        description="Where a queue looked for an agent, with `detail.considered`: each agent, and"
+        " the first thing that kept him from being rung; or with a `note` that the account's"
+        " history is too long for that",
+    ),
+]
+
+
 class Step(BaseModel):
     """What happened, or was decided, in a call."""
 
@@ -114,6 +124,7 @@ class CallTrace(BaseModel):
     callId: str = Field(examples=["a84b4c76e66710@pc33.example.com"])  # noqa: N815
     count: int
     steps: list[Step]
+    note: str | None = Field(default=None, description="What was asked for and is not there")
 
 
 @get(
@@ -193,10 +204,11 @@ async def get_trace(
     call_id: str,
     format: Literal["json", "ndjson", "mermaid", "text"] = "json",
     follow: Follow = False,
+    why: Why = False,
 ) -> Response[CallTrace]:
     if follow:
-        return await _follow(context, caller, request, CallId(call_id), format)
-    answer = await trace_answer(context.reader, CallId(call_id), caller.account_id, format)
+        return await _follow(context, caller, request, CallId(call_id), format, why)
+    answer = await trace_answer(context.reader, CallId(call_id), caller.account_id, format, why)
     return Response(answer.body, media_type=answer.media_type)
 
 
@@ -206,11 +218,12 @@ async def _follow(
     request: Request[Any, Any, Any],
     call_id: CallId,
     format: str,
+    why: bool,
 ) -> Response[Any]:
     async def check() -> None:
         await authorise(request, request.route_handler)
 
-    lines = await followed(context.followers, call_id, caller.account_id, format, check)
+    lines = await followed(context.followers, call_id, caller.account_id, format, why, check)
     return Stream(lines, media_type=NDJSON, headers={"Cache-Control": "no-store"})
 
 
