@@ -52,8 +52,9 @@ async def _let_in() -> None:
 
 
 class Followers:
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, beat: float = BEAT) -> None:
         self._reader = reader
+        self.beat = beat
         self._following: set[Follower] = set()
         self._looking: asyncio.Task[None] | None = None
         self.is_closing = False
@@ -156,14 +157,14 @@ class Follower:
                 if reason := self._is_done(clock() - heard_at):
                     yield {"end": reason}
                     return
-                if await self._waited(QUIET if self._found.is_over else BEAT):
+                if await self._waited(QUIET if self._found.is_over else self._others.beat):
                     try:
                         self._found = await self._others.read(self.call_id, self._account_id)
                     except (Refusal, StoreDown):
                         yield {"end": "unavailable"}
                         return
                     self._note()
-                if clock() - spoke_at >= BEAT:
+                if clock() - spoke_at >= self._others.beat:
                     if not await self._may_listen():
                         yield {"end": "refused"}
                         return

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from events.base import Millis
 from gateways.http.traces import mermaid
 from projections import ladder, trace
 from projections.causality import Captured, merged
@@ -18,7 +19,7 @@ GOLDEN = Path(__file__).parent / "golden"
 def steps() -> list[dict[str, Any]]:
     """Those of an answered call, a hundredth of a second from one message to the next."""
     call = answered_call()
-    messages = [one._replace(ts=10 * one.number) for one in call.messages()]
+    messages = [one._replace(ts=Millis(10 * one.number)) for one in call.messages()]
     order = merged(CALL, call.facts(), messages)
     found = trace.steps(order)
     for step in found:  # facts have no times of their own here

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from domain.errors import NotFound, Unavailable
+from domain.errors import Forbidden, NotFound, Unavailable
 from events.base import CallId
 from gateways import following
 from gateways.following import Followers
@@ -128,6 +128,45 @@ def test_who_leaves_leaves_nothing_behind(system: System, account: dict[str, Any
         await reader.stop()
 
     asyncio.run(run())
+
+
+def heard_until_the_end(system: System, call_id: CallId, ended: str) -> list[Any]:
+    """All lines of a call that goes on, which ends for another reason."""
+
+    async def refuse() -> None:
+        raise Forbidden("the key was revoked")
+
+    async def run() -> list[Any]:
+        reader, stop = Reader(system.servers.database_url), asyncio.Event()
+        followers = Followers(reader, beat=0.5)
+        closing = asyncio.create_task(followers.close_at(stop))
+        follower = await (
+            followers.begin(call_id, None, refuse)
+            if ended == "refused"
+            else followers.begin(call_id, None)
+        )
+        found = []
+        async with asyncio.timeout(20):
+            async for line in follower.lines():
+                found.append(line)
+                if "heartbeat" in line:
+                    stop.set()
+        closing.cancel()
+        await reader.stop()
+        return found
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("reason", ["restart", "refused"])
+def test_who_may_listen_no_more_is_told(
+    system: System, account: dict[str, Any], reason: str
+) -> None:
+    call_id = CallId(new_call_id())
+    system.route(call_id, account["numbers"][0]["e164"])
+    found = heard_until_the_end(system, call_id, reason)
+    assert found[-1] == {"end": reason}
+    assert ({"heartbeat": 1} in found) == (reason == "restart")
 
 
 def test_a_connection_that_breaks_ends_what_it_followed(

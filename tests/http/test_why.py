@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 from gateways.traces import explained
 from tests.http.test_agents import Shop
 from tests.http.test_bad_input import assert_problem
-from tests.support.hep import URI, packet, send, sip
+from tests.support.hep import URI, packet, send, send_over_tcp, sip
 from tests.support.sink import sink
 from tests.support.system import System, acme, eventually, new_call_id
 
@@ -57,6 +57,7 @@ def test_each_agent_who_was_considered_has_his_reason(shop: Shop) -> None:
 def test_an_account_with_too_long_a_history_says_so(shop: Shop) -> None:
     shop.ready()
     call_id = shop.call()
+    trace(shop.system, call_id)  # waits until it is shown
     with psycopg.connect(shop.system.servers.database_url, row_factory=dict_row) as connection:
         found = explained(connection.cursor(), call_id, None, most=3)  # type: ignore[arg-type]
     assert "more than 3 facts" in found.note
@@ -134,7 +135,7 @@ def test_nobody_gets_at_the_messages_of_another_call(
     theirs, own = new_call_id(), new_call_id()
     for call_id in (theirs, own):
         system.route(call_id, account["numbers"][0]["e164"])
-    send(
+    send_over_tcp(
         system.hep_port,
         packet(sip(f"INVITE {URI}", own)),
         packet(sip(f"INVITE {URI}", theirs), correlation=own),

@@ -90,6 +90,11 @@ def sip(
     return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", body]).encode()
 
 
+def send_over_tcp(port: int, *packets: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as agent:
+        agent.sendall(b"".join(packets))
+
+
 URI = "sip:1002@example.com"
 
 
