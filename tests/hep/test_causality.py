@@ -21,7 +21,7 @@ from events.call import (
 )
 from projections.base import Positioned
 from projections.causality import Captured, merged
-from tests.support.hep import CALLER, EDGE, URI, Place, conversation, sip
+from tests.support.hep import CALLEE, CALLER, EDGE, URI, Place, conversation, sip
 
 CALL = CallId("call-1")
 ABOUT = {"account_id": AccountId("acc_1"), "at": Millis(0), "call_id": CALL}
@@ -165,7 +165,8 @@ def test_the_first_invite_is_only_asked_for_a_password() -> None:
     )  # fmt: skip
     call = Told(*happened)
     assert call.order() == call.truth()
-    assert call.order([30, 3, 12, 9, 0, 0]) == call.truth()
+    for delays in ([30, 3, 12, 9, 0, 0], [0, 0, 0, 9, 0, 0]):
+        assert call.order(delays) == call.truth()
 
 
 def test_a_refusal_stands_behind_the_decision_that_refused() -> None:
@@ -188,9 +189,17 @@ def test_a_caller_who_gives_up_is_heard_before_the_end() -> None:
 
 def test_a_message_that_came_again_stands_behind_itself() -> None:
     m = conversation(CALL)
-    call = Told(m[0], m[0], m[0], ROUTED)
-    order = call.order()
-    assert order == call.truth()
+    call = Told(m[0], m[0], ROUTED, m[2], m[3], m[3], m[3])
+    for delays in ([0], [0, 0, 0, 9, 0, 0, 0]):
+        assert call.order(delays) == call.truth()
+
+
+def test_who_was_called_hangs_up_after_the_ack_too() -> None:
+    m = conversation(CALL)
+    bye = sip(f"BYE {URI}", CALL, cseq="1 BYE", vias=("x",), from_tag="t", to_tag="f")
+    call = Told(m[0], ROUTED, m[2], m[5], m[6], m[7], m[8], (bye, CALLEE, EDGE), ENDED)
+    for delays in ([0], [0, 0, 0, 0, 0, 9, 9, 0, 0]):
+        assert call.order(delays) == call.truth()
 
 
 def test_an_end_that_nobody_hung_up_for_waits_for_no_bye() -> None:
