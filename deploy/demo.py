@@ -135,6 +135,7 @@ Callplane is up. Ctrl-C stops it; the data stays in {settings.data_dir}.
   public API           http://{host}:{settings.api_port}   /v1/calls …, /v1/openapi.json
   realtime             http://{host}:{settings.realtime_port}   health only, so far
   console              http://{host}:{settings.console_port}   health only, so far
+  SIP capture          {settings.hep_bind}:{settings.hep_port}   HEP v3, UDP and TCP
 
   account   {ACCOUNT}
   number    +{number}

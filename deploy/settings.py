@@ -10,12 +10,19 @@ import re
 import secrets
 import tomllib
 from collections.abc import Mapping
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
 
 from domain.detection import rules_from
 from gateways.mail.server import mail_server
@@ -25,7 +32,7 @@ PREFIX = "CALLPLANE_"
 SECRETS = frozenset(
     {
         *("admin_token", "secret_key", "other_secret_keys", "nonce_secret", "session_secret"),
-        *("carrier_hooks", "smtp_url", "tts_header"),
+        *("carrier_hooks", "smtp_url", "tts_header", "hep_key"),
     }
 )
 """Never printed."""
@@ -89,6 +96,20 @@ def _smtp(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    ip_address(value)
+    return value
+
+
+def _key_of_agents(value: str, info: ValidationInfo) -> str:
+    if value and not (value.isascii() and value.isprintable() and len(value) >= 8):
+        raise ValueError("is not 8 or more printable ASCII characters")
+    address = info.data.get("hep_bind", "127.0.0.1")
+    if not value and not ip_address(address).is_loopback:
+        raise ValueError(f"is needed, because HEP_BIND is {address}")
+    return value
+
+
 Networks = Annotated[str, AfterValidator(_networks)]
 """Comma-separated CIDRs."""
 Sender = Annotated[str, Field(pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$")]
@@ -110,6 +131,16 @@ class Settings(BaseModel):
     """Realtime service."""
     console_port: int = Field(8083, ge=1, le=65535)
     """Console service."""
+    hep_port: int = Field(9060, ge=0, le=65535)
+    """Where capture agents (Kamailio's siptrace, heplify) send SIP messages as HEP v3, over UDP and
+    TCP; they stand in the traces of their calls. 0: nowhere."""
+    hep_bind: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
+    """Address that is listened at for them."""
+    hep_key: Annotated[str, AfterValidator(_key_of_agents)] = Field("", validate_default=True)
+    """What they have to show as authorization key. It travels in the clear, so it keeps strangers
+    out and not who listens. Empty: nothing, which is for a loopback HEP_BIND only."""
+    capture_days: float = Field(7, gt=0)
+    """How long SIP messages are kept."""
     nats_url: str = ""
     """A NATS server or cluster (2.11 or newer) with JetStream; empty: the embedded one."""
     database_url: str = ""

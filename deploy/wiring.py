@@ -5,6 +5,7 @@ worker     command loop of its partitions                 ─► stored events
 projector  stored events                                  ─► read models
 relay      stored events                                  ─► JetStream EVENTS
 sender     outbox, owed mails, months that are over      ─► webhooks, mail, archive
+hep        SIP messages from capture agents               ─► traces
 api, realtime, console                                       HTTP services
 """
 
@@ -50,7 +51,10 @@ from gateways.edge.control import EdgeControl
 from gateways.edge.polls import Polls
 from gateways.edge.requests import FlowRequests
 from gateways.edge.steering import Steering
+from gateways.following import Followers
 from gateways.gauges import Gauges
+from gateways.hep.book import Book
+from gateways.hep.listener import Listener
 from gateways.http.asgi import Endpoint, fast_paths
 from gateways.http.buckets import Buckets
 from gateways.http.console import login_endpoint
@@ -254,7 +258,9 @@ async def edge(settings: Settings, servers: Servers) -> None:
         following = asyncio.create_task(locator.follow())
         consuming = asyncio.create_task(EdgeBus(client, control, security).run())
         closing = asyncio.create_task(polls.close_at(stop))
-        await stack.enter_async_context(background(stop, following, consuming, closing))
+        followers = Followers(reader)
+        leaving = asyncio.create_task(followers.close_at(stop))
+        await stack.enter_async_context(background(stop, following, consuming, closing, leaving))
         plane = ControlPlane(
             edge=control,
             security=security,
@@ -271,6 +277,7 @@ async def edge(settings: Settings, servers: Servers) -> None:
             media=Media(media, settings.max_media_bytes, Mailroom(commander, reader)),
             max_media=settings.max_media_bytes,
             prompts=Prompts(voice, media),
+            followers=followers,
         )
         app = application([*plane.endpoints(), *_health(client, reader, locator, media)])
         await serve(app, settings.bind, settings.edge_port, stop)
@@ -285,7 +292,8 @@ async def api(settings: Settings, servers: Servers) -> None:
         commander = await stack.enter_async_context(commanding(client))
         context = public_context(settings, client, commander, reader)
         pruning = asyncio.create_task(context.requests.prune())
-        await stack.enter_async_context(background(stop, pruning))
+        closing = asyncio.create_task(context.followers.close_at(stop))
+        await stack.enter_async_context(background(stop, pruning, closing))
         url = f"http://{settings.bind}:{settings.api_port}"
         health = _health(client, reader, None, context.objects)
         app = public_api(context, health, url, settings.max_body_bytes)
@@ -393,6 +401,15 @@ def _archiving(settings: Settings, servers: Servers) -> list[asyncio.Task[None]]
     return [asyncio.create_task(work)]
 
 
+async def hep(settings: Settings, servers: Servers) -> None:
+    """Take the SIP messages that capture agents send."""
+    stop = stop_on_signal()
+    async with reading(servers) as reader:
+        book = Book(reader, networks(settings.node_cidrs))
+        listener = Listener(book, settings.hep_key, settings.capture_days)
+        await listener.run(settings.hep_bind, settings.hep_port, stop)
+
+
 def projector(servers: Servers) -> None:
     """Keep the read models up to date until told to stop."""
     stopping = False
@@ -478,6 +495,7 @@ def public_context(
         Proxies(networks(settings.trusted_proxies)),
         Requests(reader.pool, sealed),
         CallLog(reader, copies(settings, media)),
+        Followers(reader),
     )
 
 

@@ -118,6 +118,9 @@ SPEECH_SECONDS = Histogram("callplane_speech_seconds", "Time to render a text")
 
 # Bus and live views
 BUS_RECONNECTS = Counter("callplane_bus_reconnects_total", "Connections to the bus made again")
+CAPTURED = Counter(
+    "callplane_captured_messages_total", "SIP messages that capture agents have sent", ["outcome"]
+)
 EDGE_EVENTS = Counter("callplane_edge_events_total", "Events taken from the bus", ["outcome"])
 VIEWERS = Gauge("callplane_viewers", "Who watches live views", multiprocess_mode="livesum")
 

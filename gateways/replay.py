@@ -30,7 +30,7 @@ _OF_CALL = """
     SELECT notification_id, topic, state FROM events.stored_events
      WHERE originator_id = %s ORDER BY originator_version"""
 _UP_TO = """
-    SELECT topic, state FROM events.stored_events
+    SELECT notification_id, topic, state FROM events.stored_events
      WHERE notification_id <= %(last)s
        AND (originator_id = ANY(%(streams)s)
             OR originator_id IN (SELECT id FROM views.resource WHERE account_id = %(account_id)s))
@@ -72,8 +72,10 @@ def _replayed(
     last = max(r["notification_id"] for r, is_one in zip(rows, decided, strict=True) if is_one)
     flow = _flow(cursor, account_id, recorded, wish.flow_version)
     shift = 0 if wish.at is None else wish.at - first.at
+    streams = [f"{name}-{account_id}" for name in ("presence", "capacity", "dnc")]
+    past = history(cursor, account_id, [*streams, f"call-{call_id}"], last)
     found = replay.replay(
-        _history(cursor, account_id, call_id, last),
+        (fact for _, fact in past),
         recorded,
         platform,
         Changes(flow, shift, wish.config),
@@ -81,23 +83,27 @@ def _replayed(
     return {"call_id": call_id, **shown(found)}
 
 
-def _history(
-    cursor: Cursor[DictRow], account_id: AccountId, call_id: CallId, last: int
-) -> list[Fact]:
-    """The facts of the account and the call, up to the position `last`."""
-    streams = [f"{name}-{account_id}" for name in ("presence", "capacity", "dnc")]
+def history(
+    cursor: Cursor[DictRow],
+    account_id: AccountId,
+    streams: Sequence[str],
+    last: int,
+    most: int = MAX_HISTORY,
+) -> list[tuple[int, Fact]]:
+    """The facts of the account's rows and of these streams with their positions, up to the position
+    `last`. Raises Invalid when there are too many."""
     found = cursor.execute(
         _UP_TO,
         {
-            "streams": [*streams, f"call-{call_id}"],
+            "streams": list(streams),
             "account_id": account_id,
             "last": last,
-            "limit": MAX_HISTORY + 1,
+            "limit": most + 1,
         },
     ).fetchall()
-    if len(found) > MAX_HISTORY:
-        raise Invalid(f"the account has more than {MAX_HISTORY} facts before that call")
-    return [_fact(row) for row in found]
+    if len(found) > most:
+        raise Invalid(f"the account has more than {most} facts before that call")
+    return [(row["notification_id"], _fact(row)) for row in found]
 
 
 def _fact(row: DictRow) -> Fact:

@@ -11,8 +11,8 @@ from domain.rules import faults_of
 from events.base import AccountId, CallId
 from events.call import ORDERS, CallRouted, FlowStepped
 from gateways.bus.client import Commander
-from gateways.http.traces import read_facts
 from gateways.store.reader import Reader
+from gateways.traces import read_facts
 from projections.base import Positioned
 
 

@@ -1,10 +1,14 @@
-"""Why did this call go there? Every fact that concerns a call, in causal order (spec 08, Trace).
+"""Why did this call go there? Every fact that concerns a call, in causal order (spec 08, Trace),
+with the SIP messages that were captured of it (`projections/causality.py` says where they stand)
+and the webhooks that told of it.
 
 The table holds only where the facts are; titles and details are made when somebody reads, so that a
 better wording explains old calls too.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from psycopg import Cursor
@@ -48,7 +52,9 @@ from events.capacity import (
 )
 from events.flow import Visited
 from events.voicemail import MessageLeft
+from projections import signalling, webhook_steps
 from projections.base import Positioned, Projection
+from projections.causality import Captured
 
 
 class Trace(Projection):
@@ -109,32 +115,51 @@ SELECT = """
 """The stored facts of a call; `steps` makes them readable."""
 
 
-def steps(facts: Sequence[Positioned]) -> list[dict[str, Any]]:
-    """The facts as steps `{seq, ts, dtMs, source, kind, title, detail, outcome, error?, event_id}`.
+def steps(
+    found: Sequence[Positioned | Captured],
+    told: Mapping[int, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
+) -> list[dict[str, Any]]:
+    """As steps `{seq, ts, dtMs, source, kind, title, detail, outcome, error?, event_id, event}`.
 
-    `ts` is when it happened (the edge's time for a dialog event), `dtMs` the milliseconds since the
-    step before, which is negative when an edge's clock is behind.
+    `found`: facts and messages in their order; `told`: position of a fact → webhooks owed for it.
+    `ts` is when it happened (the edge's time for a dialog event, the capture agent's for a
+    message), `dtMs` the milliseconds since the step before, which is negative when a clock is
+    behind. `event_id` is the position of the fact; of a message, that of the fact before it.
     """
-    found: list[dict[str, Any]] = []
-    for position, _, _, name, fact in facts:
-        for step in _steps_of(fact):
-            before = found[-1]["ts"] if found else step["ts"]
-            found.append(
-                {
-                    "seq": len(found) + 1,
-                    "ts": step["ts"],
-                    "dtMs": step["ts"] - before,
-                    "source": step["source"],
-                    "kind": step["kind"],
-                    "title": step["title"],
-                    "detail": step.get("detail", {}),
-                    "outcome": step.get("outcome", "ok"),
-                    **({"error": step["error"]} if "error" in step else {}),
-                    "event_id": position,
-                    "event": name,
-                }
-            )
-    return found
+    shown: list[dict[str, Any]] = []
+    for position, event, step in _each_step(found, told):
+        shown.append(
+            {
+                "seq": len(shown) + 1,
+                "ts": step["ts"],
+                "dtMs": step["ts"] - (shown[-1]["ts"] if shown else step["ts"]),
+                "source": step["source"],
+                "kind": step["kind"],
+                "title": step["title"],
+                "detail": step.get("detail", {}),
+                "outcome": step.get("outcome", "ok"),
+                **({"error": step["error"]} if "error" in step else {}),
+                "event_id": position,
+                "event": event,
+            }
+        )
+    return shown
+
+
+def _each_step(
+    found: Sequence[Positioned | Captured], told: Mapping[int, Sequence[Mapping[str, Any]]]
+) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Position, name of what it is, and the step."""
+    position, seen = 0, signalling.Sightings()
+    for one in found:
+        if isinstance(one, Captured):
+            yield position, signalling.EVENT, signalling.step(one, seen.of(one))
+            continue
+        position = one.position
+        for step in _steps_of(one.fact):
+            yield position, one.name, step
+        for row in told.get(position, ()):
+            yield position, webhook_steps.EVENT, webhook_steps.step(row)
 
 
 def _steps_of(fact: Fact) -> list[dict[str, Any]]:
@@ -224,7 +249,7 @@ def _steps_of(fact: Fact) -> list[dict[str, Any]]:
             return [
                 {
                     "ts": fact.at,
-                    "source": "voicemail",
+                    "source": "media",
                     "kind": "message",
                     "title": f"A message was left in {fact.voicemail_id}",
                     "detail": {"message_id": fact.message_id, "duration_ms": fact.duration_ms},
@@ -284,7 +309,7 @@ def _route_steps(fact: CallRouted) -> list[dict[str, Any]]:
             else "route",
             "kind": policy,
             "title": f"{policy}: {outcome}",
-            "detail": {"what": detail} if detail else {},
+            "detail": {"what": detail, **_usage(detail)} if detail else {},
             "outcome": outcome,
         }
         for policy, outcome, detail in fact.path
@@ -301,6 +326,26 @@ def _route_steps(fact: CallRouted) -> list[dict[str, Any]]:
     if isinstance(directive, Reject):
         step["error"] = f"{directive.code} {directive.reason}"
     return [*found, step]
+
+
+_USAGE = re.compile(
+    r"(?P<id>\S+) (?:(?P<scope_id>\S+) )?(?P<used>\d+)/(?P<limit>\d+|-)(?: in (\d+) s)?"
+)
+
+
+def _usage(detail: str) -> dict[str, Any]:
+    """Of a limit that was checked: whose, how much of it was used, and how much there is."""
+    found = _USAGE.fullmatch(detail)
+    if found is None:
+        return {}
+    limit, period = found["limit"], found[5]
+    return {
+        "id": found["id"],
+        **({"scope_id": found["scope_id"]} if found["scope_id"] else {}),
+        "used": int(found["used"]),
+        "limit": None if limit == "-" else int(limit),
+        **({"period_sec": int(period)} if period else {}),
+    }
 
 
 def _flow_steps(fact: FlowStepped) -> list[dict[str, Any]]:
@@ -332,7 +377,7 @@ def _order_step(fact: FlowStepped) -> dict[str, Any]:
         title = "{user_id} transfers the caller to {kind} {id} ({mode})".format(**fact.data)
     return {
         "ts": fact.at,
-        "source": "transfer",
+        "source": "flow",
         "kind": fact.reported,
         "title": title,
         "detail": fact.data,
@@ -342,7 +387,7 @@ def _order_step(fact: FlowStepped) -> dict[str, Any]:
 def _refused_step(fact: TransferRefused) -> dict[str, Any]:
     return {
         "ts": fact.at,
-        "source": "transfer",
+        "source": "flow",
         "kind": "refused",
         "title": f"{fact.from_user_id} may not transfer to {fact.target_kind} {fact.target_id}",
         "detail": {"reason": fact.reason},
@@ -409,16 +454,3 @@ def _end_step(fact: CallEnded) -> dict[str, Any]:
         "detail": outcome.model_dump(mode="json"),
         "outcome": outcome.disposition.value,
     }
-
-
-def ladder(call_id: str, found: Sequence[dict[str, Any]]) -> str:
-    """The steps as text for a terminal."""
-    lines = [f"call {call_id}"]
-    start = found[0]["ts"] if found else 0
-    for step in found:
-        what = step["detail"].get("what", "") if isinstance(step["detail"], dict) else ""
-        mark = "✗" if "error" in step else "│"
-        lines.append(
-            f"{(step['ts'] - start) / 1000:9.3f}s {mark} {step['source']:<6} {step['title']} {what}"
-        )
-    return "\n".join(line.rstrip() for line in lines) + "\n"

@@ -66,7 +66,7 @@ async def running_system() -> AsyncIterator[Rig]:
     folder = Path(tempfile.mkdtemp(prefix="callplane-bench-"))
     folder.chmod(0o755)  # as root, PostgreSQL runs as another user
     ports = {name: free_port() for name in ("edge_port", "api_port")}
-    ports |= {name: free_port() for name in ("realtime_port", "console_port")}
+    ports |= {name: free_port() for name in ("realtime_port", "console_port", "hep_port")}
     settings = Settings(data_dir=folder / "data", **ports)
     environment = {f"CALLPLANE_{name.upper()}": str(port) for name, port in ports.items()}
     environment |= {

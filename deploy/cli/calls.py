@@ -1,43 +1,57 @@
 """`trace`: what became of a call."""
 
-import asyncio
-from typing import Any
+import shutil
+from contextlib import aclosing
 
+import orjson
 import typer
 
 from deploy.cli import Json, say
 from deploy.cli.session import with_reader
-from domain.errors import NotFound
+from domain.errors import Fault, Invalid
 from events.base import CallId
-from gateways.http.traces import read_facts
+from gateways import traces
+from gateways.following import Followers
 from gateways.store.reader import Reader
-from projections import trace as trace_view
+from gateways.traces import Trace
+from projections import ladder
+from projections.ladder import Ladder
 
 
 def trace(
     call_id: str,
-    follow: bool = typer.Option(False, help="Keep showing what happens until the call ends."),
+    follow: bool = typer.Option(False, help="Keep showing what happens until the call is over."),
+    why: bool = typer.Option(False, help="Also who was considered for it, and why not chosen."),
     json: bool = Json,
 ) -> None:
     """Why a call went where it went: every step, in causal order."""
+    if follow and why:
+        raise Invalid("not both", [Fault("/why", "is not told of a call that is followed")])
+    id, width = CallId(call_id), shutil.get_terminal_size((100, 24)).columns
 
-    async def work(reader: Reader) -> list[dict[str, Any]]:
-        shown = 0
-        while True:
-            await reader.caught_up("trace")
-            facts = await reader.query(lambda cursor: read_facts(cursor, CallId(call_id)))
-            steps = trace_view.steps(facts)
-            if not steps and not follow:
-                raise NotFound(f"no call {call_id}")
-            if not follow:
-                return steps
-            for line in trace_view.ladder(call_id, steps).splitlines()[shown + (shown > 0) :]:
-                print(line)
-            shown = len(steps)
-            if any(step["event"] == "call.ended.v1" for step in steps):
-                return steps
-            await asyncio.sleep(0.2)
+    async def read(reader: Reader) -> Trace:
+        await reader.caught_up("trace")
+        if why:
+            await reader.caught_up("directory")
+        ask = traces.explained if why else traces.read
+        return await reader.query(lambda cursor: ask(cursor, id, None))
 
-    steps = with_reader(work)
-    if not follow:
-        say(steps, json, trace_view.ladder(call_id, steps).rstrip())
+    if follow:
+        with_reader(lambda reader: _follow(reader, id, width, json))
+        return
+    found = with_reader(read)
+    said = ladder.text(call_id, found.steps, width) + found.note
+    say(found.steps, json, said.rstrip())
+
+
+async def _follow(reader: Reader, call_id: CallId, width: int, json: bool) -> None:
+    follower = await Followers(reader).begin(call_id, None)
+    if not json:
+        print(f"call {call_id}")
+    shown = Ladder(width)
+    async with aclosing(follower.lines()) as lines:
+        async for line in lines:
+            if json:
+                print(orjson.dumps(line).decode(), flush=True)
+            elif "seq" in line:
+                print("\n".join(shown.lines([line])), flush=True)

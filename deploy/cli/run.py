@@ -17,6 +17,7 @@ from deploy.cli import Json, say
 from deploy.settings import Settings, load, made_secret
 from deploy.supervisor import Child, Supervisor, tune_interpreter
 from deploy.wiring import Servers
+from domain.errors import Fault, Invalid
 from gateways.store.migrate import migrate as apply_migrations
 
 BEHIND = 5
@@ -28,6 +29,7 @@ class Service(StrEnum):
     API = "api"
     REALTIME = "realtime"
     CONSOLE = "console"
+    HEP = "hep"
 
 
 def up(
@@ -79,6 +81,9 @@ def _children(settings: Settings, servers: Servers, demo_rate: float | None) -> 
     children.append(forever("api", 2, partial(wiring.api, settings, servers)))
     children.append(forever("realtime", 2, partial(wiring.realtime, settings, servers)))
     children.append(forever("console", 2, partial(wiring.console, settings, servers)))
+    if settings.hep_port:
+        taking = forever("hep", 2, partial(wiring.hep, settings, servers))
+        children.append(replace(taking, niceness=BEHIND))
     if demo_rate is not None:
         show = partial(demonstration.demo, settings, servers, demo_rate)
         children.append(forever("demo", 3, show))
@@ -86,7 +91,7 @@ def _children(settings: Settings, servers: Servers, demo_rate: float | None) -> 
 
 
 def serve(service: Service) -> None:
-    """Run one HTTP service against the bus and the store that are set."""
+    """Run one service against the bus and the store that are set."""
     settings, servers = _prepared(service.value)
     match service:
         case Service.EDGE:
@@ -97,6 +102,10 @@ def serve(service: Service) -> None:
             uvloop.run(wiring.realtime(settings, servers))
         case Service.CONSOLE:
             uvloop.run(wiring.console(settings, servers))
+        case Service.HEP:
+            if not settings.hep_port:
+                raise Invalid("there is no port to listen at", [Fault("/HEP_PORT", "is 0")])
+            uvloop.run(wiring.hep(settings, servers))
 
 
 def worker(

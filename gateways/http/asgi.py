@@ -6,8 +6,9 @@ Litestar app, which still owns paths, lifespan and settings. Every refusal becom
 here.
 """
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -83,12 +84,18 @@ class Stream(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a handler returns. `body` is encoded as JSON unless it is bytes or a stream."""
+    """What a handler returns. `body` is encoded as JSON unless it is bytes, a stream or live."""
 
     body: Any
     status: int = 200
     media_type: str = JSON
     headers: Mapping[str, str] = {}
+
+
+class Live(NamedTuple):
+    """A body that has no end to be foreseen: over when its chunks are, or the client goes."""
+
+    chunks: AsyncGenerator[bytes, None]
 
 
 Handle = Callable[[Request], Awaitable[Answer]]
@@ -154,6 +161,9 @@ def endpoint(
         except Exception:
             log.exception("%s %s failed", request.method, path)
             answer = _refused(Refusal("something went wrong inside"), request, handlers)
+        if isinstance(answer.body, Live):
+            await _send_live(receive, send, answer, answer.body)
+            return
         await _send(send, answer)
 
     return Endpoint(path, measured(serve, path), is_mount)
@@ -235,13 +245,38 @@ async def _send_stream(send: Send, answer: Answer, body: Stream) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _head(answer: Answer, length: int) -> Message:
+async def _send_live(receive: Receive, send: Send, answer: Answer, body: Live) -> None:
+    """A client that has gone is not told anything: it has to be noticed."""
+
+    async def give() -> None:
+        async for chunk in body.chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def listen() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    await send(_head(answer, None))
+    tasks = [asyncio.create_task(give()), asyncio.create_task(listen())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        await body.chunks.aclose()
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+
+
+def _head(answer: Answer, length: int | None) -> Message:
     headers = []
     if answer.status not in NO_CONTENT:
-        headers = [
-            (b"content-type", answer.media_type.encode()),
-            (b"content-length", str(length).encode()),
-        ]
+        headers.append((b"content-type", answer.media_type.encode()))
+        if length is not None:
+            headers.append((b"content-length", str(length).encode()))
     for name, value in answer.headers.items():
         headers.append((name.lower().encode(), value.encode("latin-1", "replace")))
     return {"type": "http.response.start", "status": answer.status, "headers": headers}

@@ -55,7 +55,7 @@ class Reader:
 
     async def head(self) -> int:
         """The position of the last fact in the store."""
-        return await self.query(_head)
+        return await self.query(head)
 
     async def positions(self) -> dict[str, Any]:
         """Projection → its row of `views.position`."""
@@ -99,6 +99,12 @@ class Reader:
             await asyncio.wait_for(changed.wait(), timeout)
         changed.clear()
 
+    async def moves(self, timeout: float) -> None:
+        """Return when any model has moved, or after `timeout` seconds."""
+        self._begin_to_listen()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._moved.wait(), timeout)
+
     def _begin_to_listen(self) -> None:
         """Every listener costs the store a little with every commit: only who waits is one."""
         if self._listener is None:
@@ -130,7 +136,8 @@ class Reader:
             moved.set()
 
 
-def _head(cursor: Cursor[DictRow]) -> int:
+def head(cursor: Cursor[DictRow]) -> int:
+    """The position of the last fact in the store."""
     row = cursor.execute(
         "SELECT coalesce(max(notification_id), 0) AS head FROM events.stored_events"
     ).fetchone()

@@ -14,6 +14,7 @@ from tests.edge.sink import Sink
 from tests.support.system import System
 
 NONCE_SECRET = "nonces of the edge tests"
+HEP_KEY = "messages of the edge tests"
 MEDIA = "127.0.0.40"
 
 
@@ -27,8 +28,20 @@ def subscriber() -> Iterator[Sink]:
 def running_edge(subscriber: Sink) -> Iterator[Edge]:
     with_media = net.free_udp_port(MEDIA)
     media_uri = f"sip:flow@{MEDIA}:{with_media}"
-    system = System(nonce_secret=NONCE_SECRET, webhook_retry_sec="0.2", media_uri=media_uri)
-    kamailio = Kamailio(system.edge_url, NONCE_SECRET, media_uri=media_uri)
+    system = System(
+        nonce_secret=NONCE_SECRET,
+        webhook_retry_sec="0.2",
+        media_uri=media_uri,
+        hep_key=HEP_KEY,
+    )
+    kamailio = Kamailio(
+        system.edge_url,
+        NONCE_SECRET,
+        media_uri=media_uri,
+        hep_uri=f"sip:127.0.0.1:{system.hep_port}",
+        hep_key=HEP_KEY,
+        hep_id="7",
+    )
     try:
         system.start()
         kamailio.start()

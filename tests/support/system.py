@@ -64,7 +64,7 @@ class System:
         # world-readable on purpose: as root, PostgreSQL runs as another user
         self.folder = Path(tempfile.mkdtemp(prefix="callplane-test-"))
         self.folder.chmod(0o755)
-        ports = {name: str(free_port()) for name in ("EDGE", "API", "REALTIME", "CONSOLE")}
+        ports = {name: str(free_port()) for name in ("EDGE", "API", "REALTIME", "CONSOLE", "HEP")}
         self.environment = {
             "CALLPLANE_DATA_DIR": str(self.folder / "data"),
             "CALLPLANE_LOG_LEVEL": "warning",
@@ -78,6 +78,7 @@ class System:
         self.api_url = f"http://127.0.0.1:{ports['API']}"
         self.console_url = f"http://127.0.0.1:{ports['CONSOLE']}"
         self.realtime_url = f"http://127.0.0.1:{ports['REALTIME']}"
+        self.hep_port = int(ports["HEP"])
         self.log = self.folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
         self.edge = httpx.Client(base_url=self.edge_url, timeout=10)

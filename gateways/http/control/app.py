@@ -18,11 +18,12 @@ from gateways.addresses import Network, client_address
 from gateways.bus.client import Commander, Reply
 from gateways.carriers import CarrierHooks
 from gateways.edge.control import TRANSFERS, EdgeControl, farewell, read
+from gateways.following import Followers
 from gateways.http import roster
-from gateways.http.asgi import Answer, Endpoint, Handle, Request, endpoint
+from gateways.http.asgi import NDJSON, Answer, Endpoint, Handle, Live, Request, endpoint
 from gateways.http.control.media import Media
 from gateways.http.control.speech import Prompts
-from gateways.http.traces import trace_answer
+from gateways.http.traces import followed, trace_answer
 from gateways.locator import Locator
 from gateways.problems import NotImplementedHere, Unauthenticated
 from gateways.security import Security, camel
@@ -47,6 +48,7 @@ class ControlPlane:
     media: Media
     max_media: int
     prompts: Prompts
+    followers: Followers
 
     def endpoints(self) -> list[Endpoint]:
         """Every path of this service but health and metrics."""
@@ -283,12 +285,27 @@ class ControlPlane:
         if action != "trace" or not call_id:
             raise NotFound(f"no {request.path}")
         who.require("cdr")
+        why = _flag(request, "why")
+        if _flag(request, "follow"):
+            return await self._followed(request, CallId(call_id), who, why)
         return await trace_answer(
             self.reader,
             CallId(call_id),
             who.account_id,
             request.query.get("format", "json"),
+            why,
         )
+
+    async def _followed(
+        self, request: Request, call_id: CallId, who: Principal, why: bool
+    ) -> Answer:
+        async def check() -> None:
+            now = await self._operator(request)
+            now.require("cdr")
+
+        format = request.query.get("format", "ndjson")
+        lines = await followed(self.followers, call_id, who.account_id, format, why, check)
+        return Answer(Live(lines), media_type=NDJSON, headers={"Cache-Control": "no-store"})
 
     async def _carrier(self, request: Request) -> Answer:
         """No gate but the carrier's signature."""
@@ -312,6 +329,13 @@ class ControlPlane:
         if not asked.isprintable():
             raise NotFound("no account has such an id")
         return AccountId(asked)
+
+
+def _flag(request: Request, name: str) -> bool:
+    """Raises Invalid for what is neither true nor false."""
+    if (value := request.query.get(name, "false")) not in ("true", "false"):
+        raise Invalid("yes or no?", [Fault(f"/{name}", "is neither true nor false")])
+    return value == "true"
 
 
 def _below(request: Request, mount: str) -> str:

@@ -2,16 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from litestar import Response, Router, get
+from litestar import Request, Response, Router, get
 from litestar.params import QueryParameter
+from litestar.response import Stream
 from pydantic import BaseModel, Field
 
 from domain.errors import NotFound
 from events.base import CallId
 from events.call import Direction, Disposition
 from gateways.http.asgi import NDJSON
-from gateways.http.traces import trace_answer
-from gateways.http.v1.context import Caller, Context
+from gateways.http.traces import followed, trace_answer
+from gateways.http.v1.context import Caller, Context, authorise
 from gateways.http.v1.listing import (
     Asked,
     Cursor,
@@ -76,6 +77,26 @@ From = Annotated[str | None, QueryParameter(name="from", max_length=255, descrip
 To = Annotated[str | None, QueryParameter(name="to", max_length=255, description=_NUMBER)]
 
 
+Follow = Annotated[
+    bool,
+    QueryParameter(
+        description="Go on, in lines of JSON: the steps so far, then each as it comes (`after`: it"
+        " belongs behind that one), `heartbeat` after ten seconds of silence, and `end` as the last"
+        " line: `over` when the call is, `restart`, `refused` or `unavailable`",
+    ),
+]
+
+
+Why = Annotated[
+    bool,
+    QueryParameter(
+        description="Where a queue looked for an agent, with `detail.considered`: each agent, and"
+        " the first thing that kept him from being rung; or with a `note` that the account's"
+        " history is too long for that",
+    ),
+]
+
+
 class Step(BaseModel):
     """What happened, or was decided, in a call."""
 
@@ -88,8 +109,14 @@ class Step(BaseModel):
     detail: dict[str, Any]
     outcome: str = Field(examples=["ok"])
     error: str | None = None
-    event_id: int = Field(description="Position among all facts")
-    event: str = Field(examples=["call.routed.v1"])
+    event_id: int = Field(
+        description="Position among all facts; of a SIP message or a webhook, that of the fact"
+        " that it stands behind"
+    )
+    event: str = Field(
+        examples=["call.routed.v1"],
+        description="Name of the fact; or `sip.message`, or `webhook.delivery`",
+    )
 
 
 class CallTrace(BaseModel):
@@ -97,6 +124,7 @@ class CallTrace(BaseModel):
     callId: str = Field(examples=["a84b4c76e66710@pc33.example.com"])  # noqa: N815
     count: int
     steps: list[Step]
+    note: str | None = Field(default=None, description="What was asked for and is not there")
 
 
 @get(
@@ -172,11 +200,31 @@ async def get_call(context: Context, caller: Caller, call_id: str) -> Response[C
 async def get_trace(
     context: Context,
     caller: Caller,
+    request: Request[Any, Any, Any],
     call_id: str,
     format: Literal["json", "ndjson", "mermaid", "text"] = "json",
+    follow: Follow = False,
+    why: Why = False,
 ) -> Response[CallTrace]:
-    answer = await trace_answer(context.reader, CallId(call_id), caller.account_id, format)
+    if follow:
+        return await _follow(context, caller, request, CallId(call_id), format, why)
+    answer = await trace_answer(context.reader, CallId(call_id), caller.account_id, format, why)
     return Response(answer.body, media_type=answer.media_type)
+
+
+async def _follow(
+    context: Context,
+    caller: Caller,
+    request: Request[Any, Any, Any],
+    call_id: CallId,
+    format: str,
+    why: bool,
+) -> Response[Any]:
+    async def check() -> None:
+        await authorise(request, request.route_handler)
+
+    lines = await followed(context.followers, call_id, caller.account_id, format, why, check)
+    return Stream(lines, media_type=NDJSON, headers={"Cache-Control": "no-store"})
 
 
 def router() -> Router:

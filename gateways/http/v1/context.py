@@ -19,6 +19,7 @@ from gateways.archive.reading import CallLog
 from gateways.bus.client import Commander
 from gateways.dnc import Importer
 from gateways.draw import Draw, fresh
+from gateways.following import Followers
 from gateways.http.v1.queries import check_names
 from gateways.media.objects import ObjectStore
 from gateways.problems import Unauthenticated
@@ -57,6 +58,7 @@ class Context:
     proxies: Proxies
     requests: Requests
     calls: CallLog
+    followers: Followers
 
     def address_of(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str:
         """Where a request comes from."""

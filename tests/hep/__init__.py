@@ -1,0 +1,1 @@
+"""SIP messages from capture agents, and where they stand in a trace."""
