@@ -8,14 +8,6 @@ export function duration(milliseconds: number): string {
   return h ? `${h}:${String(m).padStart(2, '0')}:${tail}` : `${m}:${tail}`;
 }
 
-/** `12 seconds`, `2 minutes 5 seconds`, for who listens instead of looking. */
-export function spoken(milliseconds: number): string {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  const minutes = Math.floor(seconds / 60);
-  const rest = counted(seconds % 60, 'second');
-  return minutes ? `${counted(minutes, 'minute')} ${rest}` : rest;
-}
-
 export function counted(count: number, noun: string): string {
   return `${number(count)} ${noun}${count === 1 ? '' : 's'}`;
 }

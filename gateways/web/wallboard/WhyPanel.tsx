@@ -1,11 +1,11 @@
 import { Loader } from '@mantine/core';
 import { useEffect, useState } from 'react';
-import { counted } from '../shared/formats';
 import { Icon, type IconName } from '../shared/icons';
 import type { AgentValue, CallerValue, Finding, Reason, Why } from '../shared/stream/frames';
 import { Ticking } from '../shared/ticking';
 import { useWallboard } from './Live';
 import { nameOf } from './shown';
+import { summary } from './summary';
 import css from './WhyPanel.module.css';
 
 const EVERY = 2_000;
@@ -92,33 +92,6 @@ function FindingRow({ finding, agent }: { finding: Finding; agent: AgentValue | 
       </span>
     </li>
   );
-}
-
-/** One sentence for all of them. */
-export function summary(findings: readonly Finding[]): string {
-  const count = (...reasons: Reason[]) =>
-    findings.filter(({ reason }) => reasons.includes(reason)).length;
-  const ringing = count('rings');
-  if (findings.length === 0) {
-    return 'No agent belongs to this queue.';
-  }
-  if (ringing) {
-    return `${counted(ringing, 'phone')} ${ringing === 1 ? 'rings' : 'ring'} for this caller now.`;
-  }
-  const away = count('offline', 'not_joined', 'not_an_agent');
-  if (away === findings.length) {
-    return 'Nobody is logged in to this queue.';
-  }
-  const busy = count('in_call', 'wrap_up', 'external_call', 'rings_for_another');
-  const said = [
-    [busy, 'busy'],
-    [count('on_break', 'leaving'), 'on break'],
-    [count('unreachable'), 'not reachable'],
-    [away, 'not logged in'],
-    [count('free'), 'free'],
-  ] as const;
-  const parts = said.filter(([many]) => many > 0).map(([many, what]) => `${many} ${what}`);
-  return `Of ${counted(findings.length, 'agent')}: ${parts.join(', ')}.`;
 }
 
 function useWhy(callId: string): { why: Why | undefined; problem: string | undefined } {
