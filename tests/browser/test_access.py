@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.board import on_board
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, at_lunch
 from tests.browser.test_debug import monitor
 from tests.http.test_agents import Shop
 from tests.support.system import System
@@ -28,9 +28,7 @@ def faults(page: Page) -> list[Any]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_wallboard(opened: Open, system: System, scheme: str) -> None:
-    shop = Shop(system, alarm_wait_sec=0)
-    shop.ready(1001)
-    shop.agent(1001, "pause", reason="lunch")
+    shop = at_lunch(Shop(system, alarm_wait_sec=0))
     call_id = shop.call()
     board = on_board(opened, shop, color_scheme=scheme)
     expect(board.queue(shop.queue)).to_have_attribute("data-red", "true")

@@ -13,7 +13,7 @@ export interface Wanted {
 
 /** As the service wants them; nothing for all of them. */
 export function typesOf(kinds: readonly Kind[]): string {
-  return kinds.length === KINDS.length ? '' : kinds.join(',');
+  return kinds.length === KINDS.length ? '' : KINDS.filter((kind) => kinds.includes(kind)).join();
 }
 
 export interface MonitorView {

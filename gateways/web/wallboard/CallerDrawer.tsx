@@ -25,16 +25,25 @@ interface Props {
 export function CallerDrawer({ looked, queues, callers, agents, onLook }: Props) {
   const queue = queues.find(({ id }) => id === looked?.queueId);
   return (
-    <Drawer
+    <Drawer.Root
       opened={looked !== undefined}
       onClose={() => onLook(undefined)}
       position="right"
       size="md"
-      title={<span className={css.title}>{queue ? `Waiting in ${queue.name}` : 'Waiting'}</span>}
-      closeButtonProps={{ 'aria-label': 'Close' }}
     >
-      {looked && <Callers looked={looked} callers={callers} agents={agents} onLook={onLook} />}
-    </Drawer>
+      <Drawer.Overlay />
+      <Drawer.Content>
+        <div className={css.bar}>
+          <Drawer.Title className={css.title}>
+            {queue ? `Waiting in ${queue.name}` : 'Waiting'}
+          </Drawer.Title>
+          <Drawer.CloseButton aria-label="Close" />
+        </div>
+        <Drawer.Body>
+          {looked && <Callers looked={looked} callers={callers} agents={agents} onLook={onLook} />}
+        </Drawer.Body>
+      </Drawer.Content>
+    </Drawer.Root>
   );
 }
 

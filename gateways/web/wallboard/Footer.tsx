@@ -53,7 +53,7 @@ function Latency() {
           <strong>{Math.round(latency.p99)} ms</strong> p99
         </>
       ) : (
-        'no change yet'
+        'not measured yet'
       )}
     </span>
   );

@@ -14,7 +14,7 @@ const PINGS = [0, 200, 400, 1_000, 5_000];
 /** Seconds. */
 const PING_EVERY = 30;
 /** Milliseconds that the clock may be wrong where latencies of some tens are to mean something. */
-const MEASURABLE = 50;
+const MEASURABLE = 100;
 const ASK_PATIENCE = 4_000;
 const PATHS = { ticket: 'wallboard/ticket', socket: 'wallboard/ws', events: 'wallboard/sse' };
 
