@@ -15,7 +15,7 @@ up: setup
 
 # the pages; without them everything else runs all the same
 setup: $(VENV)/run.ok
-	@$(MAKE) -q web || { echo "web: building the pages"; \
+	@$(MAKE) --no-print-directory -q web || { echo "web: building the pages"; \
 	  $(MAKE) --no-print-directory web >$(VENV)/web.log 2>&1; } || \
 	  echo "web: they cannot be built here ($(VENV)/web.log says why); going on without them"
 

@@ -16,6 +16,21 @@ const theme = createTheme({
   defaultRadius: 'md',
   cursorType: 'pointer',
   autoContrast: true,
+  // from text to ground, as in theme.css
+  colors: {
+    dark: [
+      '#edf2f7',
+      '#c3ced9',
+      '#9eacba',
+      '#7d8b99',
+      '#2a3543',
+      '#222c39',
+      '#1d2632',
+      '#161d27',
+      '#111821',
+      '#0d1219',
+    ],
+  },
 });
 
 /** Styles that are made at run time carry it; the page's policy takes no others. */

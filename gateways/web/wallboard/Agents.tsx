@@ -53,7 +53,7 @@ export const Agents = memo(function Agents({ agents, queues, isTv }: Props) {
           A user with <code>is_agent</code> shows here at once.
         </Empty>
       ) : isTv ? (
-        <Paged items={tiles} width={12.5} height={3.75} />
+        <Paged items={tiles} width={12.5} height={3.75} dense={0.65} />
       ) : tiles.length === 0 ? (
         <Empty icon="search" title="Nobody is like that">
           <button type="button" className={css.reset} onClick={() => setFilter(ALL)}>
@@ -83,9 +83,9 @@ function matches(agent: AgentValue, { buckets, queueId, text }: Filter): boolean
   );
 }
 
-/** How much of a wall the agents want: rows of six, as much as the queues at most. */
+/** How much of a wall the agents want: rows of six, three of them at most. */
 function share(count: number): number {
-  return 4.6 * Math.min(6, Math.ceil(count / 6)) + 3;
+  return 4.6 * Math.min(3, Math.ceil(count / 6)) + 3;
 }
 
 interface FilterProps {

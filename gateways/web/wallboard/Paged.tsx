@@ -8,12 +8,14 @@ interface Props {
   /** Smallest width and fixed height of one item, in rem. */
   width: number;
   height: number;
+  /** How small they may get where many have to take turns; 1: plain size. */
+  dense?: number;
 }
 
 /** As many as fit, then the next ones: what hangs on a wall cannot be scrolled. */
-export function Paged({ items, width, height }: Props) {
+export function Paged({ items, width, height, dense = 1 }: Props) {
   const ref = useRef<HTMLDivElement>(null);
-  const size = useSize(ref, items.length, width, height);
+  const size = useSize(ref, items.length, width, height, dense);
   const pages = Math.max(1, Math.ceil(items.length / size.capacity));
   const page = useTurning(pages);
   const from = page * size.capacity;
@@ -34,10 +36,9 @@ export function Paged({ items, width, height }: Props) {
       </div>
       {pages > 1 && (
         <p className={css.dots}>
-          {Array.from({ length: pages }, (_, at) => (
-            <span key={at} data-here={at === page} />
-          ))}
-          <span className="cp-unseen">
+          {pages <= DOTS &&
+            Array.from({ length: pages }, (_, at) => <i key={at} data-here={at === page} />)}
+          <span className={pages <= DOTS ? 'cp-unseen' : undefined}>
             Page {page + 1} of {pages}
           </span>
         </p>
@@ -53,13 +54,17 @@ interface Size {
 }
 
 const GAP = 0.7;
-const ZOOMS = Array.from({ length: 11 }, (_, at) => 2 - at / 10);
+const DOTS = 12;
+const ZOOMS = Array.from({ length: 31 }, (_, at) => 2 - at / 20);
+/** Smaller than this only where not even one row would fit. */
+const SMALLEST = 0.8;
 
 function useSize(
   ref: React.RefObject<HTMLDivElement | null>,
   count: number,
   width: number,
   height: number,
+  dense: number,
 ): Size {
   const [size, setSize] = useState<Size>({ columns: 1, capacity: 1, zoom: 1 });
   useLayoutEffect(() => {
@@ -74,16 +79,19 @@ function useSize(
         const rows = fitting(element.clientHeight / rem / zoom, height);
         return { columns, capacity: columns * rows, zoom };
       };
-      // few are shown as large as they may be; of many as many as fit
+      // few are shown as large as they may be; of many a page, in plain size if that fits
+      const sizes = ZOOMS.map(fits);
       const { columns, capacity, zoom } =
-        ZOOMS.map(fits).find(({ capacity }) => capacity >= count) ?? fits(1);
+        sizes.find(({ capacity, zoom }) => capacity >= count && zoom >= SMALLEST) ??
+        sizes.find(({ capacity, zoom }) => capacity > 0 && zoom <= dense) ??
+        fits(dense);
       setSize({ columns: Math.max(1, columns), capacity: Math.max(1, capacity), zoom });
     };
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     measure();
     return () => observer.disconnect();
-  }, [ref, count, width, height]);
+  }, [ref, count, width, height, dense]);
   return size;
 }
 

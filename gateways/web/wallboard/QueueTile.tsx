@@ -31,7 +31,7 @@ export const QueueTile = memo(
           <h3>{queue.name}</h3>
           {isRed(alarm) && (
             <p className={css.alarm}>
-              <Icon name="alarm" /> {reasonOf(alarm, queue)}
+              <Icon name="alarm" /> {reasonOf(alarm, queue, isTv)}
             </p>
           )}
         </div>

@@ -40,7 +40,7 @@ export const Queues = memo(function Queues({ queues, callers, red, isTv, onLook 
           A queue that is made, by the API or with <code>callplane apply</code>, shows here at once.
         </Empty>
       ) : isTv ? (
-        <Paged items={tiles} width={18} height={13.4} />
+        <Paged items={tiles} width={19} height={14.7} />
       ) : (
         <ul className={css.queues}>{tiles}</ul>
       )}
@@ -50,5 +50,5 @@ export const Queues = memo(function Queues({ queues, callers, red, isTv, onLook 
 
 /** How much of a wall the queues want: rows of four, two of them at most. */
 function share(count: number): number {
-  return 14 * Math.min(2, Math.ceil(count / 4)) + 2;
+  return 15.4 * Math.min(2, Math.ceil(count / 4)) + 2;
 }

@@ -23,9 +23,9 @@ export function isRed({ wait, level }: Alarm): boolean {
 }
 
 /** Why, as a sentence without its end. */
-export function reasonOf(alarm: Alarm, queue: QueueValue): string {
-  const wait = `longest wait over ${duration(queue.alarmWaitSec * 1000)}`;
-  const level = `service level under ${queue.alarmSlPct} %`;
+export function reasonOf(alarm: Alarm, queue: QueueValue, isShort = false): string {
+  const wait = `${isShort ? 'wait' : 'longest wait'} over ${duration(queue.alarmWaitSec * 1000)}`;
+  const level = `${isShort ? 'SL' : 'service level'} under ${queue.alarmSlPct} %`;
   const said = [...(alarm.wait ? [wait] : []), ...(alarm.level ? [level] : [])].join(', ');
   return said.charAt(0).toUpperCase() + said.slice(1);
 }

@@ -1,6 +1,6 @@
 /** What a board holds, in the order in which it is shown. */
 
-import { useMemo } from 'react';
+import { useMemo, useRef } from 'react';
 import { type Board, valueAt, valuesOf } from '../shared/stream/board';
 import type {
   AccountValue,
@@ -26,14 +26,18 @@ export function useShown(board: Board): Shown {
   return {
     account: valueAt(board, 'account'),
     gauges: valueAt(board, 'gauges'),
-    queues: useMemo(() => sorted(queues, ({ name, id }) => [name, id]), [queues]),
-    agents: useMemo(() => sorted(agents, (one) => [nameOf(one), one.id]), [agents]),
+    queues: useByName(queues, nameOfQueue),
+    agents: useByName(agents, nameOf),
     callers,
   };
 }
 
 export function nameOf(agent: AgentValue): string {
   return agent.name || agent.username;
+}
+
+function nameOfQueue({ name }: QueueValue): string {
+  return name;
 }
 
 /** First of all who has the higher priority, then who came first. */
@@ -45,9 +49,26 @@ export function inLine(callers: readonly CallerValue[], queueId: string): Caller
 
 const ORDER = new Intl.Collator('en', { numeric: true });
 
-function sorted<T>(list: readonly T[], key: (one: T) => [string, string]): T[] {
-  return list
-    .map((one) => ({ one, key: key(one) }))
-    .sort(({ key: [a, b] }, { key: [c, d] }) => ORDER.compare(a, c) || (b < d ? -1 : b > d ? 1 : 0))
-    .map(({ one }) => one);
+/**
+ * By name, then by id. Names seldom change and comparing them is dear, so as long as they are those
+ * from before the order is, too, and only the values are put in their places.
+ */
+function useByName<T extends { id: string }>(list: readonly T[], name: (one: T) => string): T[] {
+  const kept = useRef<T[]>([]);
+  return useMemo(() => {
+    const found = new Map(list.map((one) => [one.id, one]));
+    const same = kept.current.map((before) => {
+      const now = found.get(before.id);
+      return now && name(now) === name(before) ? now : undefined;
+    });
+    const isSame = same.length === list.length && !same.includes(undefined);
+    kept.current = isSame ? (same as T[]) : sorted(list, name);
+    return kept.current;
+  }, [list, name]);
+}
+
+function sorted<T extends { id: string }>(list: readonly T[], name: (one: T) => string): T[] {
+  return [...list].sort(
+    (one, other) => ORDER.compare(name(one), name(other)) || ORDER.compare(one.id, other.id),
+  );
 }
