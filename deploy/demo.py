@@ -133,7 +133,7 @@ Callplane is up. Ctrl-C stops it; the data stays in {settings.data_dir}.
 
   edge control plane   http://{host}:{settings.edge_port}   /auth /route /flow /presence/event …
   public API           http://{host}:{settings.api_port}   /v1/calls …, /v1/openapi.json
-  realtime             http://{host}:{settings.realtime_port}   health only, so far
+  realtime             http://{host}:{settings.realtime_port}   /wallboard, /debug
   console              http://{host}:{settings.console_port}   health only, so far
   SIP capture          {settings.hep_bind}:{settings.hep_port}   HEP v3, UDP and TCP
 
@@ -141,6 +141,8 @@ Callplane is up. Ctrl-C stops it; the data stays in {settings.data_dir}.
   number    +{number}
   phone     {dana.username}@{dana.realm}, password {dana.password}
   demo key  {key}
+
+  wallboard            http://{host}:{settings.realtime_port}/wallboard#key={key}
 
   curl -X POST http://{host}:{settings.edge_port}/route -H 'content-type: application/json' \\
     -d '{{"callId": "hello", "from": "+14155551234", "to": "{number}"}}'

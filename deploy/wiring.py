@@ -64,6 +64,7 @@ from gateways.http.control.speech import Prompts
 from gateways.http.failures import PROBLEM_HANDLERS
 from gateways.http.health import health_endpoints, partitions_served, readiness
 from gateways.http.limits import Limits, limited
+from gateways.http.pages import page_endpoints
 from gateways.http.realtime.app import realtime as live_views
 from gateways.http.server import GRACE, serve
 from gateways.http.v1.app import api as public_api
@@ -337,7 +338,7 @@ async def realtime(settings: Settings, servers: Servers) -> None:
             hub,
             Tap(client),
             Tickets(client, keyring(settings)),
-            _health(client, reader),
+            [*page_endpoints("wallboard", "debug"), *_health(client, reader)],
             settings.max_body_bytes,
         )
         await serve(app, settings.bind, settings.realtime_port, stop, websockets=True)

@@ -37,6 +37,9 @@ OPEN = 20_000
 LONGEST = 16_384
 """Bytes of a body that is shown."""
 SUBJECTS = ("cmd.>", "_INBOX.>", "evt.>", "edge.>")
+DELIVERED = "$JS.ACK."
+"""Begin of the subject to which a consumer's delivery is acknowledged. What a stream hands on has
+passed before, when it was published."""
 SECRET = frozenset(
     {"password", "secret", "pin", "response", "ha1", "ha1b", "ha1_sha256", "key", "token", "sha256"}
 )
@@ -147,6 +150,8 @@ class Tap:
                 raise Unavailable(f"the bus is away: {error!r}") from None
 
     async def _on_message(self, message: Msg) -> None:
+        if message.reply.startswith(DELIVERED):
+            return
         entry = self._entry(message)
         if entry is None:
             return

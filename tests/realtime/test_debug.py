@@ -13,6 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from gateways.realtime import tap
 from gateways.realtime.tap import Box, Tap, Wanted, without_secrets
 from tests.http.test_agents import Shop
+from tests.support.screen import watching
 from tests.support.system import System, acme, new_call_id
 
 ADMIN = {"x-admin-token": "let me in"}
@@ -67,6 +68,20 @@ def test_a_command_its_reply_and_its_facts_pass_by(system: System, shop: Shop) -
     assert "acd.agent_logged_in.v1" in {one["name"] for one in facts}
     assert all(one["position"] > 0 for one in facts)
     assert {one["accountId"] for one in entries} == {shop.account_id}
+
+
+def test_a_fact_that_others_are_handed_too_is_shown_once(system: System, shop: Shop) -> None:
+    key = system.key(shop.account_id)
+    with (
+        watching(system, key) as viewer,
+        listening(system, ADMIN, account=shop.account_id, type="event") as listener,
+    ):
+        shop.ready(1001)
+        viewer.see(lambda screen: screen.keys[f"agent:{shop.alice}"]["bucket"] == "ready")
+        shop.agent(1001, "logout")
+        entries = listener.until(named("acd.agent_logged_out.v1"))
+    positions = [one["position"] for one in entries]
+    assert sorted(set(positions)) == positions
 
 
 def test_one_call_and_one_kind_can_be_chosen(system: System, shop: Shop) -> None:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from itertools import count
 from pathlib import Path
@@ -187,7 +188,9 @@ class System:
                 vault = wiring.vault(settings, reader)
                 return await work(Session(settings, commander, reader, provisioner, vault))
 
-        return asyncio.run(connected())
+        # in a thread of its own: a browser's driver has a loop running in this one
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, connected()).result()
 
     def apply(self, document: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         """Apply a configuration; returns what is shown once, by row id."""

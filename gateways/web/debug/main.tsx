@@ -1,0 +1,4 @@
+import { show } from '../shared/Page';
+import { App } from './App';
+
+show(<App />);
