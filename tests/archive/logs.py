@@ -19,9 +19,9 @@ from projections.cdr import make_month
 from projections.keyset import Key, Page, Wanted
 from projections.months import Month
 
-AUGUST = Month(2026, 8)
+AUGUST = Month(2024, 8)
 MONTHS = (AUGUST, AUGUST.next, AUGUST.next.next)
-NOVEMBER = Month(2026, 11)
+NOVEMBER = Month(2024, 11)
 LOOK = 8
 """So that pages end before they are full."""
 _numbers = count(1)

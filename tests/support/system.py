@@ -72,6 +72,8 @@ class System:
             # tests ask as fast as they can, and all from one address
             "CALLPLANE_API_RATE": "0",
             "CALLPLANE_API_STRANGER_RATE": "0",
+            # and archive when they say so
+            "CALLPLANE_ARCHIVE_EVERY_HOURS": "0",
             **{f"CALLPLANE_{name}_PORT": port for name, port in ports.items()},
             **{f"CALLPLANE_{name.upper()}": value for name, value in settings.items()},
         }
