@@ -116,7 +116,7 @@ def test_a_wait_ticks_by_the_servers_clock(opened: Open, unattended: Shop) -> No
     board.is_live()
     unattended.call()
     longest = board.queue(unattended.queue).locator("[data-member=longest] time")
-    assert board.seconds(longest) < 15
+    eventually(lambda: 2 <= board.seconds(longest) < 30, 25)
 
 
 def test_wrap_up_counts_down(opened: Open, system: System) -> None:
