@@ -10,7 +10,8 @@ from importlib.resources import files
 import aiohttp
 import yaml
 
-from deploy import wiring
+from deploy import connections, parts
+from deploy.connections import Servers
 from deploy.settings import Settings
 from deploy.simulator import wire
 from deploy.simulator.clock import Clock
@@ -18,7 +19,6 @@ from deploy.simulator.edge import SimulatedEdge
 from deploy.simulator.office import Office, office_of
 from deploy.simulator.plan import Habits, Plan
 from deploy.simulator.tally import Tally
-from deploy.wiring import Servers
 from events.base import AccountId
 from gateways import manifest
 from gateways.provisioning import Provisioner
@@ -39,15 +39,15 @@ GRACE = 2.0
 
 async def demo(settings: Settings, servers: Servers, rate: float) -> None:
     """Prepare the account, say where things are, and place calls until told to stop."""
-    stop = wiring.stop_on_signal()
+    stop = connections.stop_on_signal()
     edge_url = f"http://{settings.bind}:{settings.edge_port}"
     if not await _ready(edge_url, stop):
         return
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(wiring.bus(servers, "demo"))
-        reader = await stack.enter_async_context(wiring.reading(servers))
-        commander = await stack.enter_async_context(wiring.commanding(client))
-        provisioner = wiring.provisioner(settings, commander, reader)
+        client = await stack.enter_async_context(connections.bus(servers, "demo"))
+        reader = await stack.enter_async_context(connections.reading(servers))
+        commander = await stack.enter_async_context(connections.commanding(client))
+        provisioner = parts.provisioner(settings, commander, reader)
         for text in _examples():
             await _apply(text, settings, reader, provisioner)
         key = await _key(settings, provisioner)
@@ -67,7 +67,7 @@ async def demo(settings: Settings, servers: Servers, rate: float) -> None:
     making = asyncio.create_task(_make_prompts(settings, language))
     async with wire.connected(edge_url, clock, tally) as to_edge:
         simulated = asyncio.create_task(SimulatedEdge(to_edge, office, plan, show_first).run())
-        async with wiring.background(stop, making, simulated):
+        async with connections.background(stop, making, simulated):
             await stop.wait()
             clock.close()
             with contextlib.suppress(TimeoutError):  # the edge may be gone already
@@ -90,7 +90,7 @@ def _examples() -> list[str]:
 
 
 async def _apply(text: str, settings: Settings, reader: Reader, provisioner: Provisioner) -> None:
-    vault = wiring.vault(settings, reader)
+    vault = parts.vault(settings, reader)
     await manifest.apply(manifest.parse(text), reader, vault, provisioner, "demo")
 
 
@@ -116,8 +116,8 @@ async def _make_prompts(settings: Settings, language: str) -> None:
     """While calls come in; without its prompts the demo runs all the same."""
     try:
         wish = prompts.wish(language, None, None)
-        async with wiring.speaking(settings) as voice:
-            done = await prompts.generate(voice, wiring.objects(settings), wish)
+        async with parts.speaking(settings) as voice:
+            done = await prompts.generate(voice, parts.objects(settings), wish)
     except Exception as error:
         log.warning("the prompts are not made: %s", error)
         return

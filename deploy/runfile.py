@@ -5,8 +5,8 @@ from pathlib import Path
 
 import orjson
 
+from deploy.connections import Servers
 from deploy.settings import Settings
-from deploy.wiring import Servers
 
 
 class NotRunning(Exception):

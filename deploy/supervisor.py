@@ -23,10 +23,10 @@ from types import FrameType
 from typing import IO
 
 from deploy import observing, runfile
+from deploy.connections import Servers
 from deploy.embedded import Nats, Postgres, Server
 from deploy.processes import die_with_parent
 from deploy.settings import Settings
-from deploy.wiring import Servers
 
 log = logging.getLogger("callplane.supervisor")
 

@@ -14,9 +14,8 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 
 from litestar import Litestar
@@ -24,19 +23,28 @@ from nats.aio.client import Client
 
 from commands.loop import Loop
 from commands.world import Options, World
-from deploy.settings import Settings, carrier_secrets, made_secret, secret_file
+from deploy.connections import (
+    Servers,
+    background,
+    bus,
+    clock,
+    commanding,
+    connected,
+    reading,
+    stop_on_signal,
+)
+from deploy.parts import copies, keyring, objects, platform, provisioner, speaking, vault
+from deploy.settings import Settings, carrier_secrets, made_secret
 from domain.addresses import Ranges
 from domain.detection import rules_from
-from domain.routing import Platform
-from events.base import AccountId, Millis
+from events.base import AccountId
 from gateways import metrics
 from gateways.access import Gate
 from gateways.addresses import Proxies, networks
-from gateways.archive.copies import Copies
 from gateways.archive.moving import archive_for_ever
 from gateways.archive.reading import CallLog
 from gateways.bus.client import Commander
-from gateways.bus.connection import PARTITIONS, connect, ensure_streams
+from gateways.bus.connection import PARTITIONS, ensure_streams
 from gateways.bus.edge import EdgeBus
 from gateways.bus.leases import Leases
 from gateways.bus.nodes import Nodes
@@ -75,50 +83,28 @@ from gateways.locator import Locator
 from gateways.mail.sender import MailSender
 from gateways.mail.server import mail_server
 from gateways.media.mailroom import Mailroom
-from gateways.media.objects import ObjectStore, open_objects
+from gateways.media.objects import ObjectStore
 from gateways.passwords import Passwords
-from gateways.provisioning import Provisioner
 from gateways.realtime.hub import Hub
 from gateways.realtime.tap import Tap
 from gateways.realtime.tickets import Tickets
 from gateways.realtime.viewers import Viewers
 from gateways.security import Security
 from gateways.sessions import Sessions, keys_from
-from gateways.speech.local import LocalVoice
-from gateways.speech.remote import HttpVoice
 from gateways.speech.rendering import Rendering
-from gateways.speech.voice import Voice
 from gateways.store import boards
 from gateways.store.events import PgStore
 from gateways.store.guesses import Guesses
-from gateways.store.keys import KeyFile, Keyring, key_from
 from gateways.store.last_used import LastUsed
 from gateways.store.projector import Projector
 from gateways.store.reader import Reader
 from gateways.store.requests import Requests
-from gateways.store.secrets import Opened, Vault
+from gateways.store.secrets import Opened
 from gateways.webhooks.disabling import Disabler
 from gateways.webhooks.sender import Sender
 from projections.wallboard.board import Board
 
 log = logging.getLogger("callplane")
-
-
-@dataclass(frozen=True, slots=True)
-class Servers:
-    """Where bus and store are."""
-
-    nats_url: str
-    database_url: str
-
-
-def clock() -> Millis:
-    return Millis(time.time_ns() // 1_000_000)
-
-
-def platform(settings: Settings) -> Platform:
-    hosts = [host.strip() for host in settings.wholesale.split(",") if host.strip()]
-    return Platform(wholesale=tuple(hosts), max_duration_sec=settings.max_call_sec)
 
 
 def options(settings: Settings) -> Options:
@@ -134,72 +120,6 @@ def options(settings: Settings) -> Options:
             for one in (*networks(settings.node_cidrs), *networks(settings.trusted_proxies))
         ),
     )
-
-
-def stop_on_signal() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
-
-
-@asynccontextmanager
-async def bus(servers: Servers, name: str) -> AsyncIterator[Client]:
-    client = await connect(servers.nats_url, name)
-    try:
-        yield client
-    finally:
-        with suppress(Exception):
-            await client.flush(2)
-        await client.close()
-
-
-@asynccontextmanager
-async def reading(servers: Servers) -> AsyncIterator[Reader]:
-    reader = Reader(servers.database_url)
-    try:
-        yield reader
-    finally:
-        await reader.stop()
-
-
-@asynccontextmanager
-async def commanding(client: Client, patience: float = 0.0) -> AsyncIterator[Commander]:
-    commander = Commander(client, patience)
-    await commander.start()
-    try:
-        yield commander
-    finally:
-        await commander.stop()
-
-
-@asynccontextmanager
-async def connected(servers: Servers, name: str) -> AsyncIterator[Commander]:
-    """Commands over a connection of their own."""
-    async with bus(servers, name) as client, commanding(client) as commander:
-        yield commander
-
-
-@asynccontextmanager
-async def background(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> AsyncIterator[None]:
-    """Tasks that live as long as the block; one that fails ends the process, which is started
-    again."""
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a part of the process failed", exc_info=error)
-            stop.set()
-
-    for task in tasks:
-        task.add_done_callback(ended)
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 # Processes
@@ -436,46 +356,6 @@ def _observe_page(reached: Mapping[str, int], count: int, seconds: float) -> Non
 # Parts
 
 
-def vault(settings: Settings, reader: Reader) -> Vault:
-    return Vault(reader.pool, keyring(settings))
-
-
-def keyring(settings: Settings) -> Keyring:
-    """The keys of the encrypted store: those that are set, or those of the data directory."""
-    also = [text.strip() for text in settings.other_secret_keys.split(",") if text.strip()]
-    if settings.secret_key:
-        return Keyring.of(*map(key_from, (settings.secret_key, *also)))
-    file = key_file(settings)
-    return Keyring(lambda: [key_from(text) for text in (*file.texts(), *also)])
-
-
-def key_file(settings: Settings) -> KeyFile:
-    """The keys that were made, where none is set."""
-    made_secret(settings, "secret_key")
-    return KeyFile(secret_file(settings, "secret_key"))
-
-
-def objects(settings: Settings) -> ObjectStore:
-    return open_objects(settings.object_store_url, settings.data_dir / "media")
-
-
-def copies(settings: Settings, store: ObjectStore) -> Copies:
-    """Archived months near at hand."""
-    return Copies(store, settings.data_dir / "archive", settings.archive_cache_bytes)
-
-
-@asynccontextmanager
-async def speaking(settings: Settings) -> AsyncIterator[Voice]:
-    """The voice that is set; the local one starts when it has something to say."""
-    if settings.tts_url:
-        allowed = networks(settings.webhook_allow_cidrs)
-        async with HttpVoice(settings.tts_url, settings.tts_header, allowed) as remote:
-            yield remote
-    else:
-        async with LocalVoice() as local:
-            yield local
-
-
 def public_context(
     settings: Settings, client: Client, commander: Commander, reader: Reader
 ) -> Context:
@@ -506,11 +386,6 @@ def limits(settings: Settings) -> Limits:
         Buckets(settings.api_stranger_rate, settings.api_stranger_burst),
         networks(settings.trusted_proxies),
     )
-
-
-def provisioner(settings: Settings, commander: Commander, reader: Reader) -> Provisioner:
-    insecure = networks(settings.webhook_allow_cidrs)
-    return Provisioner(commander, reader, vault(settings, reader), insecure, Passwords())
 
 
 def sessions(settings: Settings, commander: Commander, reader: Reader) -> Sessions:

@@ -11,7 +11,7 @@ from eventsourcing.persistence import StoredEvent
 from nats.aio.msg import Msg
 
 from commands.call import RouteCall
-from deploy import wiring
+from deploy import connections
 from deploy.bench.report import Report, median, percentile, spread
 from deploy.bench.rig import Rig, connected, interleaved, running_system
 from events.base import CallId
@@ -28,7 +28,7 @@ async def command(runs: int, seconds: float) -> Report:
     async with (
         running_system() as rig,
         connected(rig) as commander,
-        wiring.bus(rig.servers, "echo") as echo,
+        connections.bus(rig.servers, "echo") as echo,
     ):
 
         async def answer(message: Msg) -> None:

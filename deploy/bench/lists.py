@@ -15,7 +15,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 
-from deploy import wiring
+from deploy import connections, parts
 from deploy.bench import cdrs
 from deploy.bench.report import Report, median, percentile, spread
 from deploy.bench.rig import Rig, configure, connected, interleaved, running_system
@@ -94,8 +94,8 @@ async def lists(runs: int, seconds: float, rows: int = ROWS) -> Report:
 
 async def _key(rig: Rig, account_id: AccountId) -> str:
     await configure(rig, {"account": {"id": account_id, "name": "Lists"}})
-    async with wiring.reading(rig.servers) as reader, connected(rig) as commander:
-        provisioner = wiring.provisioner(rig.settings, commander, reader)
+    async with connections.reading(rig.servers) as reader, connected(rig) as commander:
+        provisioner = parts.provisioner(rig.settings, commander, reader)
         members = {"name": "bench", "kind": "sk", "scopes": ["cdr"]}
         made = await provisioner.create(account_id, "api_key", members, "bench")
     return str(made.revealed["key"])

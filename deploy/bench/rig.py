@@ -19,11 +19,11 @@ from urllib.request import urlopen
 import orjson
 from litestar import Litestar, post
 
-from deploy import wiring
+from deploy import connections, parts
+from deploy.connections import Servers
 from deploy.embedded import free_port
 from deploy.processes import die_with_parent
 from deploy.settings import Settings
-from deploy.wiring import Servers
 from gateways import manifest
 from gateways.bus.client import Commander
 from gateways.http.server import serve
@@ -122,14 +122,17 @@ def _serve_nothing(port: int, parent: int) -> None:
 
     async def run() -> None:
         app = Litestar([empty], openapi_config=None, logging_config=None)
-        await serve(app, "127.0.0.1", port, wiring.stop_on_signal())
+        await serve(app, "127.0.0.1", port, connections.stop_on_signal())
 
     uvloop.run(run())
 
 
 @asynccontextmanager
 async def connected(rig: Rig) -> AsyncIterator[Commander]:
-    async with wiring.bus(rig.servers, "bench") as client, wiring.commanding(client) as commander:
+    async with (
+        connections.bus(rig.servers, "bench") as client,
+        connections.commanding(client) as commander,
+    ):
         yield commander
 
 
@@ -163,10 +166,10 @@ async def _make_account(rig: Rig) -> None:
 
 async def configure(rig: Rig, document: dict[str, Any]) -> None:
     """Apply a configuration file's content."""
-    async with wiring.reading(rig.servers) as reader, connected(rig) as commander:
-        provisioner = wiring.provisioner(rig.settings, commander, reader)
+    async with connections.reading(rig.servers) as reader, connected(rig) as commander:
+        provisioner = parts.provisioner(rig.settings, commander, reader)
         wished = manifest.parse(orjson.dumps(document).decode())
-        vault = wiring.vault(rig.settings, reader)
+        vault = parts.vault(rig.settings, reader)
         await manifest.apply(wished, reader, vault, provisioner, "bench")
 
 

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from deploy import wiring
+from deploy import connections
 from deploy.bench.acd import Caller, erlang_p95, ideal
 from deploy.bench.asking import Client
 from deploy.bench.hops import Hops
@@ -71,7 +71,7 @@ async def live(seconds: float) -> AsyncIterator[Report]:
             yield await _poisson(center, 20, load, seconds)
         await center.staff(FULL)
         yield await _full(center, seconds)
-        async with wiring.bus(rig.servers, "bench") as client:
+        async with connections.bus(rig.servers, "bench") as client:
             hops = Hops(client)
             await hops.start()
             report = await _full(center, min(seconds, 10.0), hops)

@@ -22,12 +22,12 @@ from aiohttp import ClientWebSocketResponse
 from nats.aio.msg import Msg
 
 from commands.acd import AgentEvent, ControlAgent
-from deploy import wiring
+from deploy import connections, parts
 from deploy.bench.report import Report, median, percentile, spread
 from deploy.bench.rig import Rig, configure, connected, interleaved, running_system
+from deploy.connections import Servers
 from deploy.embedded import free_port
 from deploy.processes import die_with_parent
-from deploy.wiring import Servers
 from events.base import AccountId
 from gateways.bus.client import Commander
 from gateways.http.server import serve
@@ -177,8 +177,8 @@ async def _staffed(rig: Rig, commander: Commander) -> tuple[list[str], AccountId
     for user in users:
         wish = ControlAgent(account_id=account_id, user_id=user, event=AgentEvent.AVAILABLE)
         await commander.ask(wish)
-    async with wiring.reading(rig.servers) as reader:
-        made = await wiring.provisioner(rig.settings, commander, reader).create(
+    async with connections.reading(rig.servers) as reader:
+        made = await parts.provisioner(rig.settings, commander, reader).create(
             account_id, "api_key", {"name": "bench", "kind": "sk", "scopes": ["wallboard"]}, "bench"
         )
     return users, account_id, made.revealed["key"]
@@ -262,7 +262,7 @@ async def _limit(rig: Rig, port: int, seconds: float) -> float:
     async def url() -> str:
         return f"http://127.0.0.1:{port}/"
 
-    async with _viewers(url, measure), wiring.bus(rig.servers, "bench") as client:
+    async with _viewers(url, measure), connections.bus(rig.servers, "bench") as client:
         began, sent = time.perf_counter(), 0
         while (passed := time.perf_counter() - began) < seconds:
             while sent < int(passed * RATE):
@@ -323,6 +323,6 @@ async def _forwarding(servers: Servers, port: int) -> None:
                 await send({"type": "websocket.send", "bytes": newest})
             waiting.cancel()
 
-    async with wiring.bus(servers, "forwarder") as client:
+    async with connections.bus(servers, "forwarder") as client:
         await client.subscribe(SUBJECT, cb=take)
-        await serve(app, "127.0.0.1", port, wiring.stop_on_signal(), websockets=True)
+        await serve(app, "127.0.0.1", port, connections.stop_on_signal(), websockets=True)

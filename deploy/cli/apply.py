@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from deploy import wiring
+from deploy import parts
 from deploy.cli import Json, explained, say
 from deploy.cli.plans import counted, reported, text_of
 from deploy.cli.session import Session, with_session
@@ -116,7 +116,7 @@ async def _delete_audio(plan: Plan, session: Session) -> None:
     gone = [change.before for change in plan.changes if change.action == "delete"]
     for body in gone:
         if isinstance(body, MediaFile) and body.object_key:
-            await wiring.objects(session.settings).delete(body.object_key)
+            await parts.objects(session.settings).delete(body.object_key)
 
 
 async def _only_account(session: Session) -> AccountId:

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from deploy import runfile, wiring
+from deploy import parts, runfile
 from deploy.cli import Json, say, table
 from deploy.settings import load
 from domain.errors import Fault, Invalid
@@ -28,14 +28,14 @@ def archive(
     """
     settings, _ = load()
     until = _until(before) if before else moving.hot_until(settings.hot_days)
-    url, objects = runfile.servers(settings).database_url, wiring.objects(settings)
+    url, objects = runfile.servers(settings).database_url, parts.objects(settings)
 
     def tell(moved: Moved) -> None:
         if not json:
             print(f"{moved.month}: {moved.rows} call(s)", flush=True)
 
     done = asyncio.run(
-        moving.archive(url, objects, wiring.copies(settings, objects), until, dry_run, tell)
+        moving.archive(url, objects, parts.copies(settings, objects), until, dry_run, tell)
     )
     rows = [_row(moved) for moved in done]
     if json:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from commands.store import StoreDown
-from deploy import runfile, wiring
+from deploy import connections, parts, runfile
 from deploy.cli import Json, say, table
 from deploy.cli.listen import moment
 from deploy.settings import load
@@ -141,8 +141,8 @@ def export(
 def _with_log(work: Callable[[CallLog, Reader], Awaitable[T]]) -> T:
     async def connected() -> T:
         settings, _ = load()
-        async with wiring.reading(runfile.servers(settings)) as reader:
-            near = wiring.copies(settings, wiring.objects(settings))
+        async with connections.reading(runfile.servers(settings)) as reader:
+            near = parts.copies(settings, parts.objects(settings))
             return await work(CallLog(reader, near), reader)
 
     return asyncio.run(connected())

@@ -13,7 +13,7 @@ import orjson
 import psycopg
 import typer
 
-from deploy import runfile, wiring
+from deploy import connections, parts, runfile
 from deploy.cli import Json, say, table
 from deploy.settings import SECRETS, Settings, load
 from gateways.addresses import networks
@@ -197,15 +197,15 @@ def _secrets_finding(settings: Settings, url: str) -> dict[str, str]:
         return _finding(False, "PostgreSQL answers", f"{error}: check DATABASE_URL")
     finally:
         pool.close()
-    known = {key.id for key in wiring.keyring(settings).keys}
+    known = {key.id for key in parts.keyring(settings).keys}
     lost = sum(count for id, count in sealed.items() if id not in known)
     fix = f"{lost} open with no key: put their key into OTHER_SECRET_KEYS"
     return _finding(not lost, "all secrets can be opened", fix)
 
 
-async def _bus_finding(servers: wiring.Servers) -> dict[str, str]:
+async def _bus_finding(servers: connections.Servers) -> dict[str, str]:
     try:
-        async with asyncio.timeout(TIMEOUT), wiring.bus(servers, "doctor") as client:
+        async with asyncio.timeout(TIMEOUT), connections.bus(servers, "doctor") as client:
             await client.jetstream().account_info()
     except Exception as error:
         return _finding(False, "NATS answers, with JetStream", f"{error}: check NATS_URL")
@@ -229,7 +229,7 @@ def _mail_finding(url: str) -> dict[str, str]:
 
 async def _objects_finding(settings: Settings) -> dict[str, str]:
     try:
-        fault = await wiring.objects(settings).fault()
+        fault = await parts.objects(settings).fault()
     except Exception as error:
         fault = str(error)
     return _finding(not fault, "media can be stored", f"{fault}: check OBJECT_STORE_URL")
@@ -238,7 +238,7 @@ async def _objects_finding(settings: Settings) -> dict[str, str]:
 async def _voice_finding(settings: Settings) -> dict[str, str]:
     fault = ""
     try:
-        async with wiring.speaking(settings) as voice:
+        async with parts.speaking(settings) as voice:
             await voice.speak("one, two, three", "en-US", "male")
     except (NotSpoken, SpeechFailed) as error:
         fault = str(error)

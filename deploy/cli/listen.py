@@ -12,7 +12,7 @@ import typer
 
 from deploy.cli import Json
 from deploy.cli.session import Session, with_session
-from deploy.wiring import stop_on_signal
+from deploy.connections import stop_on_signal
 from domain.errors import Fault, Invalid, NotFound
 from events.base import AccountId
 from gateways.ids import new_id

@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from deploy import wiring
+from deploy import parts
 from deploy.cli import Json, say
 from deploy.cli.flows import moment
 from deploy.cli.session import Session, with_session
@@ -31,7 +31,7 @@ def replay(
         place = await session.reader.query(lambda cursor: books.place(cursor, call_id))
         if place is None:
             raise NotFound(f"no call {call_id}")
-        platform, account_id = wiring.platform(session.settings), place.account_id
+        platform, account_id = parts.platform(session.settings), place.account_id
         return await replayed(session.reader, platform, account_id, CallId(call_id), wish)
 
     found = with_session(work)

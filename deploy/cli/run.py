@@ -14,9 +14,9 @@ import uvloop
 from deploy import demo as demonstration
 from deploy import logs, observing, runfile, wiring
 from deploy.cli import Json, say
+from deploy.connections import Servers
 from deploy.settings import Settings, load, made_secret
 from deploy.supervisor import Child, Supervisor, tune_interpreter
-from deploy.wiring import Servers
 from domain.errors import Fault, Invalid
 from gateways.store.migrate import migrate as apply_migrations
 

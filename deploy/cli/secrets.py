@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from deploy import runfile, wiring
+from deploy import parts, runfile
 from deploy.cli import Json, say, table
 from deploy.settings import Settings, load
 from domain.errors import Conflict
@@ -25,7 +25,7 @@ def status(json: bool = Json) -> None:
     """How many secrets each key has sealed, and which keys there are. No key is shown."""
     settings, _ = load()
     with _pool(settings) as pool:
-        report = {"keys": _keys(rows_per_key(pool), wiring.keyring(settings))}
+        report = {"keys": _keys(rows_per_key(pool), parts.keyring(settings))}
     if json:
         say(report, True)
     else:
@@ -40,9 +40,9 @@ def rotate(json: bool = Json) -> None:
     what is left. Old keys stay until `callplane secrets drop`."""
     settings, _ = load()
     with _pool(settings) as pool, _alone(pool):
-        keyring, made = wiring.keyring(settings), False
+        keyring, made = parts.keyring(settings), False
         if not settings.secret_key and not _is_under_way(pool, keyring):
-            wiring.key_file(settings).add()
+            parts.key_file(settings).add()
             made = True
         found = reseal(pool, keyring, _progress)
         report = {"key": keyring.sealing.id, "made": made, **found._asdict()}
@@ -59,7 +59,7 @@ def drop(json: bool = Json) -> None:
     if settings.secret_key:
         raise Conflict("the keys are set: take old ones out of OTHER_SECRET_KEYS")
     with _pool(settings) as pool, _alone(pool):
-        gone = _dropped(wiring.key_file(settings), pool)
+        gone = _dropped(parts.key_file(settings), pool)
     say({"dropped": gone}, json, f"dropped: {', '.join(gone) or 'nothing'}")
 
 

@@ -6,7 +6,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
-from deploy import runfile, wiring
+from deploy import parts, runfile
+from deploy.connections import bus, commanding, reading
 from deploy.settings import Settings, load
 from gateways.bus.client import Commander
 from gateways.provisioning import Provisioner
@@ -35,11 +36,11 @@ def with_session(work: Callable[[Session], Awaitable[T]]) -> T:
         settings, _ = load()
         servers = runfile.servers(settings)
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(wiring.bus(servers, "cli"))
-            reader = await stack.enter_async_context(wiring.reading(servers))
-            commander = await stack.enter_async_context(wiring.commanding(client, PATIENCE))
-            provisioner = wiring.provisioner(settings, commander, reader)
-            vault = wiring.vault(settings, reader)
+            client = await stack.enter_async_context(bus(servers, "cli"))
+            reader = await stack.enter_async_context(reading(servers))
+            commander = await stack.enter_async_context(commanding(client, PATIENCE))
+            provisioner = parts.provisioner(settings, commander, reader)
+            vault = parts.vault(settings, reader)
             return await work(Session(settings, commander, reader, provisioner, vault))
 
     return asyncio.run(connected())
@@ -50,7 +51,7 @@ def with_reader(work: Callable[[Reader], Awaitable[T]]) -> T:
 
     async def connected() -> T:
         settings, _ = load()
-        async with wiring.reading(runfile.servers(settings)) as reader:
+        async with reading(runfile.servers(settings)) as reader:
             return await work(reader)
 
     return asyncio.run(connected())

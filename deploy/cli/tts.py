@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from deploy import wiring
+from deploy import parts
 from deploy.cli import Json, say, table
 from deploy.settings import load
 from gateways.speech import prompts
@@ -41,5 +41,5 @@ def generate(
 async def _generate(wish: prompts.Wish) -> dict[str, Any]:
     """With the voice and the store that are set; nothing else has to run."""
     settings, _ = load()
-    async with wiring.speaking(settings) as voice:
-        return await prompts.generate(voice, wiring.objects(settings), wish)
+    async with parts.speaking(settings) as voice:
+        return await prompts.generate(voice, parts.objects(settings), wish)

@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from deploy import wiring
+from deploy import connections
 from tests.http.test_agents import Shop
 from tests.support.system import System, eventually, new_call_id
 
@@ -215,7 +215,7 @@ def test_a_node_on_the_bus_is_told_at_once_to_call_somebody_back(shop: Shop) -> 
     caller.step("digit:1")
 
     async def heard() -> Any:
-        async with wiring.bus(system.servers, "node") as client:
+        async with connections.bus(system.servers, "node") as client:
             orders = await client.subscribe(f"edge.{node}.op.originate")
             await client.flush()
             await asyncio.to_thread(shop.agent, 1001, "unpause")

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from nats.aio.client import Client
 
-from deploy import wiring
+from deploy import connections
 from events.base import PLATFORM
 from gateways.bus.nodes import key_of
 from gateways.ids import new_id
@@ -219,7 +219,7 @@ def test_a_node_that_has_never_reported_here_is_stale(system: System) -> None:
     report(system, node, ip)
 
     async def forget() -> None:
-        async with wiring.bus(system.servers, "test") as client:
+        async with connections.bus(system.servers, "test") as client:
             bucket = await client.jetstream().key_value("nodes")
             await bucket.put(key_of(node), str(int(time.time() * 1000) - 121_000).encode())
 
@@ -402,7 +402,7 @@ def test_nodes_on_the_bus_are_told_at_once(system: System) -> None:
         return [ban, *others]
 
     async def story() -> list[tuple[str, Any]]:
-        async with wiring.bus(system.servers, "test") as client:
+        async with connections.bus(system.servers, "test") as client:
             return await told(client)
 
     orders = asyncio.run(story())

@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from deploy import wiring
+from deploy import connections
 from gateways.ids import new_id
 from tests.http.test_agents import Shop
 from tests.http.test_queue import Caller
@@ -216,7 +216,7 @@ def test_over_the_bus_it_is_the_same(shop: Shop) -> None:
     talk = Talk(shop)
 
     async def asked(**members: Any) -> Any:
-        async with wiring.bus(shop.system.servers, "node") as client:
+        async with connections.bus(shop.system.servers, "node") as client:
             body = orjson.dumps({"callId": talk.call_id, **members})
             return orjson.loads((await client.request("edge.n1.req.transfer", body, 10)).data)
 

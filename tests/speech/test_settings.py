@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import wiring
+from deploy import parts
 from deploy.settings import SECRETS, BadSettings, load
 from gateways.speech.local import LocalVoice
 from gateways.speech.remote import HttpVoice
@@ -15,7 +15,7 @@ from gateways.speech.remote import HttpVoice
 def test_the_voice_that_is_set(url: str, kind: type) -> None:
     async def made() -> object:
         settings, _ = load({"CALLPLANE_TTS_URL": url}, Path("/nonexistent"))
-        async with wiring.speaking(settings) as voice:
+        async with parts.speaking(settings) as voice:
             return voice
 
     assert isinstance(asyncio.run(made()), kind)

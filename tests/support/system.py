@@ -23,11 +23,11 @@ import psycopg
 import yaml
 from psycopg.rows import DictRow, dict_row
 
-from deploy import wiring
+from deploy import parts
 from deploy.cli.session import PATIENCE, Session
+from deploy.connections import Servers, bus, commanding, reading
 from deploy.embedded import free_port
 from deploy.settings import load
-from deploy.wiring import Servers
 from gateways import manifest
 from gateways.ids import new_id
 
@@ -183,11 +183,11 @@ class System:
         async def connected() -> T:
             settings, _ = load(self.environment, Path("/nonexistent"))
             async with AsyncExitStack() as stack:
-                client = await stack.enter_async_context(wiring.bus(self.servers, "test"))
-                reader = await stack.enter_async_context(wiring.reading(self.servers))
-                commander = await stack.enter_async_context(wiring.commanding(client, PATIENCE))
-                provisioner = wiring.provisioner(settings, commander, reader)
-                vault = wiring.vault(settings, reader)
+                client = await stack.enter_async_context(bus(self.servers, "test"))
+                reader = await stack.enter_async_context(reading(self.servers))
+                commander = await stack.enter_async_context(commanding(client, PATIENCE))
+                provisioner = parts.provisioner(settings, commander, reader)
+                vault = parts.vault(settings, reader)
                 return await work(Session(settings, commander, reader, provisioner, vault))
 
         # in a thread of its own: a browser's driver has a loop running in this one
