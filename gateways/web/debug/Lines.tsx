@@ -69,7 +69,7 @@ const Row = memo(function Row({ line, isOpen, onOpen, onCall }: RowProps) {
           <span className={css.name}>{entry.name}</span>
           <span className={css.more}>{aside(entry)}</span>
         </button>
-        {entry.callId && (
+        {entry.callId ? (
           <button
             type="button"
             className={css.call}
@@ -78,6 +78,8 @@ const Row = memo(function Row({ line, isOpen, onOpen, onCall }: RowProps) {
           >
             {entry.callId}
           </button>
+        ) : (
+          <span className={css.call} />
         )}
       </div>
       {isOpen && (
