@@ -179,13 +179,14 @@ class Loop:
         origin: object = None,
     ) -> None:
         partition = partition_of(command.account_id)
+        course = Course(command, time.perf_counter(), origin)
+        pending = Pending(command, handler, reply, partition, course)
         if partition not in self._epochs:
-            await reply(problem(Unavailable("this worker does not own the account")))
+            await self._refuse([pending], Unavailable("this worker does not own the account"))
         elif len(self._queue) >= MAX_QUEUE:
-            await reply(problem(Unavailable("the worker is overloaded")))
+            await self._refuse([pending], Unavailable("the worker is overloaded"))
         else:
-            course = Course(command, time.perf_counter(), origin)
-            self._queue.append(Pending(command, handler, reply, partition, course))
+            self._queue.append(pending)
             self._arrived.set()
 
     async def run(self) -> None:

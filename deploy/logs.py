@@ -25,10 +25,10 @@ Event = MutableMapping[str, Any]
 
 _HIDDEN = "•••"
 _SECRETS = [
-    (re.compile(r"(?<=://)[^/@\s]*:[^/@\s]*(?=@)"), _HIDDEN),
-    (re.compile(r"\b([sp]k_)[A-Za-z0-9_.-]{8,}"), rf"\1{_HIDDEN}"),
+    (re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]*(?=@)"), _HIDDEN),
+    (re.compile(r"\b((?:[sp]k|sips|whsec)_)[A-Za-z0-9_.+/=-]{8,}"), rf"\1{_HIDDEN}"),
     (re.compile(r"\b(Bearer|Basic|Digest) [^\s,\"']+", re.IGNORECASE), rf"\1 {_HIDDEN}"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+"), _HIDDEN),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{1,2000}\.[A-Za-z0-9_.-]+"), _HIDDEN),
     (re.compile(r"(\+|\b(?:sips?|tel):\+?)(\d{2})\d{4,13}"), rf"\1\2{_HIDDEN}"),
     (re.compile(r"(?<=['\"(])(\d{2})\d{5,13}(?=['\")])"), rf"\1{_HIDDEN}"),
 ]
@@ -118,9 +118,21 @@ def _add_ids(_: Any, __: str, event: Event) -> Event:
 
 def _hide(_: Any, __: str, event: Event) -> Event:
     for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = masked(value)
+        event[name] = _masked_within(value)
     return event
+
+
+def _masked_within(value: Any) -> Any:
+    match value:
+        case str():
+            return masked(value)
+        case dict():
+            return {name: _masked_within(one) for name, one in value.items()}
+        case list():
+            return [_masked_within(one) for one in value]
+        case tuple():
+            return tuple(_masked_within(one) for one in value)
+    return value
 
 
 def _on_one_line(_: Any, __: str, event: Event) -> Event:

@@ -9,13 +9,15 @@ seconds; what cannot be asked leaves its figures as they were, and `callplane_st
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
+import nats.errors
 from nats.aio.client import Client
-from nats.js.errors import Error as JetStreamError
 from nats.js.errors import NotFoundError
 from prometheus_client import Gauge
 from psycopg import Cursor
+from psycopg.errors import QueryCanceled
 from psycopg.rows import DictRow
 
 from commands.store import StoreDown
@@ -133,7 +135,7 @@ class Gauges:
             async with asyncio.timeout(PATIENCE):
                 relayed = await self._look_at_bus()
             BUS_UP.set(1)
-        except (JetStreamError, TimeoutError, OSError, KeyError):
+        except (nats.errors.Error, TimeoutError, OSError, KeyError):
             BUS_UP.set(0)
             relayed = None
         try:
@@ -162,7 +164,7 @@ class Gauges:
         return int((last.headers or {})[POSITION])
 
     def _look_at_store(self, cursor: Cursor[DictRow], relayed: int | None) -> None:
-        with cursor.connection.transaction():
+        with suppress(QueryCanceled), cursor.connection.transaction():  # slow is not away
             cursor.execute(f"SET LOCAL statement_timeout = {int(PATIENCE * 1000)}")
             now = time.time()
             self._tell_lag(cursor.execute(_LAG, [relayed or 0]).fetchall(), relayed, now)

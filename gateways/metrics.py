@@ -132,6 +132,7 @@ for known, values in (
     (DELIVERY_SECONDS, ("delivered", "retrying", "dead")),
     (MAILS, ("sent", "retrying", "dead")),
     (FLOW_REQUESTS, ("ok", "error")),
+    (CAPTURED, ("taken", "stored", "dropped", "refused", "malformed", "not_sip")),
     (EDGE_EVENTS, ("taken", "later", "poison")),
 ):
     for value in values:

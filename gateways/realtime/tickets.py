@@ -17,7 +17,6 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from nats.aio.client import Client
 from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import Error as JetStreamError
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
@@ -55,13 +54,19 @@ class Tickets:
         text = orjson.dumps({**shown._asdict(), "until": time.time() + LIFE})
         key = self._keys.sealing
         sealed = key.cipher.encrypt(nonce, text, _about(ticket))
+        value = b":".join((key.id.encode(), nonce + sealed))
         try:
-            await (await self._bucket()).create(
-                ticket, b":".join((key.id.encode(), nonce + sealed))
-            )
-        except (nats.errors.Error, JetStreamError, TimeoutError) as error:
-            raise Unavailable(f"the bus is away: {error!r}") from None
+            await (await self._bucket()).create(ticket, value)
+        except (nats.errors.Error, TimeoutError):
+            self._opened = None  # a bus that has died has forgotten it
+            await self._create_anew(ticket, value)
         return ticket
+
+    async def _create_anew(self, ticket: str, value: bytes) -> None:
+        try:
+            await (await self._bucket()).create(ticket, value)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise Unavailable(f"the bus is away: {error!r}") from None
 
     async def redeem(self, ticket: str, purpose: Purpose) -> Shown:
         """What was shown for it. Raises Unauthenticated for one that is unknown, over, taken or for
@@ -74,7 +79,7 @@ class Tickets:
             await bucket.delete(ticket, last=entry.revision)
         except (KeyNotFoundError, KeyWrongLastSequenceError):
             raise _used() from None
-        except (nats.errors.Error, JetStreamError, TimeoutError) as error:
+        except (nats.errors.Error, TimeoutError) as error:
             raise Unavailable(f"the bus is away: {error!r}") from None
         found = self._unsealed(ticket, entry.value or b"")
         if found.pop("until") < time.time() or found["purpose"] != purpose:

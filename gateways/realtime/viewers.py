@@ -37,11 +37,14 @@ class Viewer:
 
 
 class Viewers:
-    def __init__(self, limit: int, settled: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self, limit: int, settled: Callable[[], Awaitable[object]], every: float = CHECK
+    ) -> None:
         """`settled`: returns when the read models that credentials are looked up in show all that
         has happened."""
         self._limit = limit
         self._settled = settled
+        self._every = every
         self._all: set[Viewer] = set()
         self._suspects: set[AccountId] = set()
         self._look = asyncio.Event()
@@ -76,11 +79,14 @@ class Viewers:
 
     async def run(self) -> None:
         """Look at them again and again, until cancelled."""
+        clock = asyncio.get_running_loop().time
+        due = clock() + self._every
         while True:
-            try:
-                async with asyncio.timeout(CHECK):
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
                     await self._look.wait()
-            except TimeoutError:
+            if clock() >= due:  # however often somebody was suspected meanwhile
+                due = clock() + self._every
                 await self._check(list(self._all))
                 continue
             self._look.clear()

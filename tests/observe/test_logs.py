@@ -196,6 +196,8 @@ def test_whatever_is_said_is_one_line(text: str, call_id: str, value: str) -> No
         ("postgresql://joe:s3cret@db:5432/x", "postgresql://•••@db:5432/x"),
         ("Authorization: Bearer abc.def-ghi", "Authorization: Bearer •••"),
         ("the key sk_0123456789abcdef is bad", "the key sk_••• is bad"),
+        ("the key sips_0123456789abcdef is bad", "the key sips_••• is bad"),
+        ("secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw is", "secret whsec_••• is"),
         ("Key (e164)=(+12025550123) exists", "Key (e164)=(+12•••) exists"),
         ("Key (e164)=(12025550123) exists", "Key (e164)=(12•••) exists"),
         ("input_value='442079460000'", "input_value='44•••'"),
@@ -214,6 +216,20 @@ def test_secrets_and_numbers_are_masked(said: str, kept: str) -> None:
     line = orjson.loads(stream.getvalue())
     assert line["message"] == kept
     assert line["exception"].endswith(kept)
+
+
+def test_what_lies_deeper_is_masked_too() -> None:
+    with written("json") as stream:
+        extra = {"given": {"keys": ["sk_0123456789abcdef"]}}
+        logging.getLogger("x").info("done", extra=extra)
+    assert orjson.loads(stream.getvalue())["given"] == {"keys": ["sk_•••"]}
+
+
+@pytest.mark.parametrize("text", ["x://" + ":" * 60_000, "eyJ-" * 15_000, "sip:" * 15_000])
+def test_masking_takes_no_longer_than_the_text_is_long(text: str) -> None:
+    began = time.perf_counter()
+    logs.masked(text)
+    assert time.perf_counter() - began < 2
 
 
 def test_a_line_has_what_is_known_of_the_work() -> None:

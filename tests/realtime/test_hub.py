@@ -247,3 +247,28 @@ def test_a_place_of_another_time_begins_again(nats_url: str) -> None:
         assert orjson.loads(await anext(watched.frames(future)))["type"] == "snapshot"
 
     run(nats_url, work)
+
+
+def test_who_looks_is_asked_again_however_much_happens_elsewhere() -> None:
+    asked = 0
+
+    async def check() -> None:
+        nonlocal asked
+        asked += 1
+
+    async def work() -> None:
+        viewers = Viewers(3, check_nothing, every=0.1)
+        running = asyncio.create_task(viewers.run())
+        with viewers.admitted(viewer(check)):
+            for _ in range(50):
+                viewers.suspect(AccountId("acc_other"))
+                await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(work())
+    assert asked >= 3
+
+
+async def check_nothing() -> None:
+    return

@@ -273,6 +273,8 @@ def test_a_view_survives_what_dies(own_system: System, name: str) -> None:
         watched.serve()
         viewer.see(lambda screen: tile(screen)["kpis"]["answered"] == 1, 30)
         assert viewer.screen.kinds.count("snapshot") == 1
+    with watching(own_system, watched.key) as another:
+        another.see(lambda screen: screen.is_live)
 
 
 def test_after_a_restart_of_the_service_a_viewer_begins_again(own_system: System) -> None:
