@@ -253,31 +253,6 @@ def running(**settings: str) -> Iterator[System]:
         system.close()
 
 
-@contextmanager
-def another_api(system: System, **settings: str) -> Iterator[httpx.Client]:
-    """One more server of the public API on the same bus and store."""
-    port = free_port()
-    environment = {
-        **system.environment,
-        "CALLPLANE_API_PORT": str(port),
-        **{f"CALLPLANE_{name.upper()}": value for name, value in settings.items()},
-    }
-    with system.log.open("ab") as log:
-        process = subprocess.Popen(
-            [CALLPLANE, "serve", "api"],
-            env={**os.environ, **environment},
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
-            eventually(lambda: client.get("/readyz").status_code == 200, 30)
-            yield client
-    finally:
-        process.terminate()
-        process.wait(15)
-
-
 def acme(**more: Any) -> dict[str, Any]:
     """An account of its own: a number with a flow, two users with a device each, a domain.
 

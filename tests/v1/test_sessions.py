@@ -17,7 +17,7 @@ from gateways.access import ROLES
 from gateways.ids import new_id
 from gateways.sessions import keys_from
 from gateways.store.guesses import LIMIT, PERIOD, SPREAD
-from tests.support.system import System, acme, another_api
+from tests.support.system import System, acme
 from tests.v1.test_rows import Api, pointers
 
 PASSWORD = "correct horse battery"
@@ -32,8 +32,8 @@ def api(system: System, account: dict[str, Any]) -> Api:
 @pytest.fixture(scope="module")
 def other_gateway(system: System) -> Iterator[httpx.Client]:
     """A second API server on the same store."""
-    with another_api(system) as client:
-        yield client
+    with system.another_api() as gateway:
+        yield gateway.client
 
 
 @pytest.fixture(autouse=True)
@@ -394,7 +394,7 @@ def test_a_token_of_an_older_key_holds_while_keys_change(system: System, api: Ap
     old = token(system.api, ada["email"])
     settings, _ = load(system.environment, Path("/nonexistent"))
     both = "a new secret," + made_secret(settings, "session_secret")
-    with another_api(system, session_secret=both) as changed:
+    with system.another_api(session_secret=both) as (_, changed):
         new = token(changed, ada["email"])
         assert [status(changed, one) for one in (old, new)] == [200, 200]
     assert status(system.api, new) == 401
