@@ -51,7 +51,7 @@ _MONTHS = """
 _SORTED = "SELECT * FROM views.{} WHERE account_id = %s ORDER BY start_ts, call_id"
 
 Late = Mapping[Month, Mapping[AccountId, Mapping[str, DictRow]]]
-"""What was learnt of archived calls, by id."""
+"""What was learnt of archived calls, by the month of the call, and by id."""
 
 
 class Moved(NamedTuple):
@@ -64,6 +64,12 @@ class Moved(NamedTuple):
     """Of its files."""
     is_new: bool
     """Not only what was learnt late is put into files that were there."""
+
+
+class _Learnt(NamedTuple):
+    late: Late
+    strange: Sequence[DictRow]
+    """What belongs to no archived call."""
 
 
 class _Seen(NamedTuple):
@@ -92,7 +98,9 @@ async def archive(
         await _alone(store)
         await _caught_up(store)
         run, done = _Run(store, objects, copies, dry_run), []
-        late = await _late(store)
+        late, strange = await _learnt(store)
+        if not dry_run:
+            await _forget(store, strange)
         for month in sorted({*await _over(store, before), *late}):
             done.append(await run.move(month))
             tell(done[-1])
@@ -147,12 +155,12 @@ async def _over(store: AsyncConnection[DictRow], before: int) -> list[Month]:
     return [month for month in months if month.ends <= before]
 
 
-async def _late(store: AsyncConnection[DictRow]) -> Late:
-    """By the month of the call. What belongs to no archived call is forgotten."""
+async def _learnt(store: AsyncConnection[DictRow]) -> _Learnt:
     found: dict[Month, dict[AccountId, dict[str, DictRow]]] = {}
+    strange: list[DictRow] = []
     rows = await (await store.execute("SELECT *, xmin FROM views.call_cdr_late")).fetchall()
     if not rows:
-        return found
+        return _Learnt(found, strange)
     asked = await store.execute(books.FACTS, books.asked([row["call_id"] for row in rows]))
     places = books.placed(await asked.fetchall())
     ask = "SELECT * FROM archive.file WHERE account_id = ANY(%s)"
@@ -162,12 +170,17 @@ async def _late(store: AsyncConnection[DictRow]) -> Late:
     for row in rows:
         place = places.get(row["call_id"])
         if place is None or (place.account_id, month := Month.of(place.start_ts)) not in known:
-            forget = "DELETE FROM views.call_cdr_late WHERE call_id = %s AND xmin = %s"
-            await store.execute(forget, (row["call_id"], row["xmin"]))
+            strange.append(row)
         else:
             ids = found.setdefault(month, {}).setdefault(place.account_id, {})
             ids[row["call_id"]] = row
-    return found
+    return _Learnt(found, strange)
+
+
+async def _forget(store: AsyncConnection[DictRow], strange: Sequence[DictRow]) -> None:
+    forget = "DELETE FROM views.call_cdr_late WHERE call_id = %s AND xmin = %s"
+    for row in strange:
+        await store.execute(forget, (row["call_id"], row["xmin"]))
 
 
 async def _one(
@@ -192,9 +205,9 @@ class _Run:
 
     async def move(self, month: Month) -> Moved:
         for _ in range(TRIES):
-            late = (await _late(self._store)).get(month, {})
             async with self._store.transaction():
                 await self._store.execute(_MOMENT)
+                late = (await _learnt(self._store)).late.get(month, {})
                 seen = await self._seen(month, late)
                 accounts = await self._accounts(month, late, seen)
                 if self._dry_run:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from projections.months import Month
 from tests.archive.logs import AUGUST, LOOK, MONTHS, NOVEMBER, Log, an_account, calls
 from tests.support.facts import ACCOUNT, answered, ended, numbered, routed
 from tests.support.given import property_of
+from tests.support.system import eventually
 
 
 @pytest.fixture
@@ -471,3 +473,33 @@ def test_facts_that_come_while_a_month_is_archived_are_in_its_file(log: Log, lif
     assert log.rows("views.call_cdr") == []
     shown = {row["call_id"]: row["end_ts"] for row in log.pages(WANTED, 5)}
     assert shown == {"a": START + 9_000, "b": None}
+
+
+def test_what_is_learnt_while_the_late_news_are_read_is_kept(log: Log, life: Life) -> None:
+    """After the news of a call were read and before its month is, there are newer ones."""
+    life.happen(routed("a", START))
+    log.archive(AUGUST.next)
+    life.happen(ended_at("a", START + 9_000, billsec=1))
+    lock = "LOCK TABLE archive.file IN ACCESS EXCLUSIVE MODE"
+    with log.database() as one, log.database() as two, ThreadPoolExecutor(2) as others:
+        one.execute("BEGIN")
+        two.execute("BEGIN")
+        one.execute(lock)
+        running = others.submit(log.archive, AUGUST.next)
+        waiting(log, 1)
+        locked = others.submit(two.execute, lock)
+        waiting(log, 2)
+        one.execute("COMMIT")  # the run goes on to the month, and finds the other one before it
+        locked.result(30)
+        waiting(log, 1)
+        life.happen(ended_at("a", START + 9_000, billsec=2))
+        two.execute("COMMIT")
+        running.result(60)
+    assert [row["billsec"] for row in log.pages(WANTED, 5)] == [2]
+
+
+def waiting(log: Log, number: int) -> None:
+    """Until so many wait for the books of the archive."""
+    ask = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'archive.file'::regclass"
+    with log.database() as connection:
+        eventually(lambda: len(connection.execute(ask).fetchall()) == number, 30)
