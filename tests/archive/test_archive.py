@@ -1,6 +1,7 @@
 """Months go to the archive and nobody who reads the log notices (spec 08, call_cdr)."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -260,6 +261,45 @@ def test_a_copy_that_is_not_what_was_archived_is_refused(far: Log, tmp_path: Pat
     asyncio.run(far.objects.delete(row["key"]))
     with pytest.raises(Unavailable, match="missing"):
         far.pages(Wanted(account_id, {}, newest_first=False), 5)
+
+
+def test_what_killed_processes_left_of_copies_goes_and_counts(far: Log, tmp_path: Path) -> None:
+    account_id = an_account()
+    far.insert(calls(account_id, 1))
+    far.archive(AUGUST.next)
+    left = [tmp_path / "copies" / name for name in ("a.1", "b.2", "c.parquet")]
+    left[0].parent.mkdir()
+    for path in left:
+        path.write_bytes(b"0" * 600_000)
+    os.utime(left[0], (0, 0))
+    far.copies = Copies(far.objects, tmp_path / "copies", 1_000_000)
+    far.pages(Wanted(account_id, {}), 40)
+    assert [path.exists() for path in left] == [False, True, False], "the second may be under way"
+
+
+def test_copies_that_are_there_wait_for_no_other(far: Log, tmp_path: Path) -> None:
+    account_id = an_account()
+    far.insert(calls(account_id, 1))
+    far.archive(NOVEMBER)
+    files = [file_of(row) for row in far.rows("archive.file")]
+
+    class Stuck(ObjectStore):
+        async def get(self, key: str) -> Any:
+            if key == files[0].key:
+                await asyncio.sleep(3_600)
+            async for chunk in super().get(key):
+                yield chunk
+
+    async def others() -> None:
+        copies = Copies(Stuck(far.objects.backend), tmp_path / "copies", 10**9)
+        stuck = asyncio.create_task(copies.path(files[0]))
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(30):
+            for _ in range(2):
+                assert (await copies.path(files[1])).exists()
+        stuck.cancel()
+
+    asyncio.run(others())
 
 
 # Death
