@@ -92,18 +92,26 @@ async def archive(
     tell: Callable[[Moved], None] = lambda moved: None,
 ) -> list[Moved]:
     """Archive the months that end before that moment (epoch ms), and what was learnt late of calls
-    in the archive. Raises Conflict beside another run, Unavailable when the call log is behind or
-    a month is never quiet."""
+    in the archive. Raises Conflict beside another run, Unavailable when the call log is behind,
+    and, after all others, when a month cannot be archived: a file of it cannot be read or stored,
+    or it is never quiet."""
     async with await AsyncConnection.connect(url, autocommit=True, row_factory=dict_row) as store:
         await _alone(store)
         await _caught_up(store)
-        run, done = _Run(store, objects, copies, dry_run), []
+        run = _Run(store, objects, copies, dry_run)
+        done: list[Moved] = []
+        failed: list[str] = []
         late, strange = await _learnt(store)
         if not dry_run:
             await _forget(store, strange)
         for month in sorted({*await _over(store, before), *late}):
-            done.append(await run.move(month))
-            tell(done[-1])
+            try:
+                done.append(await run.move(month))
+                tell(done[-1])
+            except (Refusal, OSError, ValueError) as error:
+                failed.append(f"{month}: {error}")
+        if failed:
+            raise Unavailable(f"not everything is archived: {'; '.join(failed)}")
         return done
 
 
@@ -115,10 +123,13 @@ async def archive_for_ever(
         await asyncio.sleep(pause)
         pause = every
         try:
-            for moved in await archive(url, objects, copies, hot_until(hot_days)):
-                log.info("archived %s: %s calls", moved.month, moved.rows)
+            await archive(url, objects, copies, hot_until(hot_days), tell=_noted)
         except (psycopg.Error, Refusal, OSError, ValueError) as error:
             log.warning("nothing is archived now: %s", error)
+
+
+def _noted(moved: Moved) -> None:
+    log.info("archived %s: %s calls", moved.month, moved.rows)
 
 
 def hot_until(hot_days: int) -> int:
@@ -309,18 +320,18 @@ class _Run:
         self, hot: AsyncIterator[DictRow], known: File | None
     ) -> AsyncIterator[DictRow]:
         """The rows of the table and of the file that there is, in order."""
-        cold = iter(()) if known is None else sheet.rows_in(await self._copies.path(known))
-        old = await asyncio.to_thread(next, cold, None)
+        cold = _none() if known is None else _rows_in(await self._copies.path(known))
+        old = await anext(cold, None)
         async for row in hot:
             while old is not None and _key(old) < _key(row):
                 yield old
-                old = next(cold, None)
+                old = await anext(cold, None)
             if old is not None and _key(old) == _key(row):
-                old = next(cold, None)
+                old = await anext(cold, None)
             yield row
         while old is not None:
             yield old
-            old = next(cold, None)
+            old = await anext(cold, None)
 
     async def _booked(
         self,
@@ -369,6 +380,14 @@ def _key(row: Mapping[str, Any]) -> tuple[int, str]:
 async def _none() -> AsyncIterator[DictRow]:
     return
     yield {}
+
+
+async def _rows_in(path: Path) -> AsyncIterator[DictRow]:
+    """Of a file, of which the groups are read beside the loop."""
+    groups = sheet.groups_in(path)
+    while group := await asyncio.to_thread(next, groups, None):
+        for row in group:
+            yield row
 
 
 def _digest(path: Path) -> str:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -188,6 +188,28 @@ def test_a_dry_run_says_what_would_be_archived_and_does_nothing(log: Log, tmp_pa
     assert log.archive(NOVEMBER) == []
 
 
+def test_a_dry_run_forgets_nothing(log: Log, life: "Life") -> None:
+    life.happen(answered("never routed"))
+    assert log.archive(NOVEMBER, dry_run=True) == []
+    assert len(log.rows("views.call_cdr_late")) == 1
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_month_from_the_archive(
+    log: Log, tmp_path: Path
+) -> None:
+    account_id = an_account()
+    log.insert(calls(account_id, 1))
+    log.archive(AUGUST.next)
+    (file,) = map(file_of, log.rows("archive.file"))
+    (tmp_path / "media" / file.key).write_bytes(b"no such file")
+    late = {**calls(account_id, 2)[0], "call_id": "late", "start_ts": AUGUST.begins}
+    log.insert([late])
+    with pytest.raises(Unavailable, match="2024-08"):
+        log.archive(NOVEMBER)
+    assert {file_of(row).month for row in log.rows("archive.file")} == set(MONTHS)
+    assert [row["call_id"] for row in log.rows("views.call_cdr_2024_08")] == ["late"]
+
+
 def test_two_runs_exclude_each_other(log: Log) -> None:
     log.insert(calls(an_account(), 1))
     with log.database() as other:
@@ -284,10 +306,12 @@ def test_copies_that_are_there_wait_for_no_other(far: Log, tmp_path: Path) -> No
     files = [file_of(row) for row in far.rows("archive.file")]
 
     class Stuck(ObjectStore):
-        async def get(self, key: str) -> Any:
+        async def get(
+            self, key: str, start: int = 0, end: int | None = None
+        ) -> AsyncIterator[bytes]:
             if key == files[0].key:
                 await asyncio.sleep(3_600)
-            async for chunk in super().get(key):
+            async for chunk in super().get(key, start, end):
                 yield chunk
 
     async def others() -> None:
