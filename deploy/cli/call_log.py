@@ -37,6 +37,8 @@ PATIENCE = 60.0
 """Seconds for which an export waits for a store that is away."""
 OVERLAP = 60_000
 """Milliseconds: calls may come into the log a little later than others that began after them."""
+REST = 1.0
+"""Seconds from one look for new calls to the next, however many come."""
 SHOWN = ["began", "call_id", "direction", "from_num", "to_num", "disposition", "billsec"]
 _NUMBERS = frozenset({"answered", "min_duration", "max_duration"})
 _WORDS: dict[str, type[StrEnum]] = {"direction": Direction, "disposition": Disposition}
@@ -189,6 +191,7 @@ async def _followed(
                     yield row
         newest = max([newest, *seen.values()])
         seen = {id: start for id, start in seen.items() if start >= newest - OVERLAP}
+        await asyncio.sleep(REST)
 
 
 def _since(wanted: Wanted, since: int) -> Wanted:

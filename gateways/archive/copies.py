@@ -7,14 +7,19 @@ for the longest time go when there are too many.
 import asyncio
 import hashlib
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from obstore.store import LocalStore
 
 from domain.errors import NotFound, Unavailable
 from gateways.archive.books import File
 from gateways.media.objects import ObjectStore
+
+STALE = 86_400
+"""Seconds after which a copy under way is that of a process that was killed."""
 
 
 class Copies:
@@ -24,7 +29,7 @@ class Copies:
         self._objects = objects
         self._folder = folder
         self._limit = limit
-        self._making = asyncio.Lock()
+        self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def path(self, file: File) -> Path:
         """Where `file` can be read; it may be gone a moment later. Raises FileNotFoundError,
@@ -33,9 +38,10 @@ class Copies:
         if isinstance(backend, LocalStore) and backend.prefix is not None:
             return Path(backend.prefix) / file.key
         copy = self._folder / f"{file.sha256}.parquet"
-        async with self._making:
-            if not copy.exists():
-                await self._make(file, copy)
+        if not copy.exists():
+            async with self._making.setdefault(file.sha256, asyncio.Lock()):
+                if not copy.exists():
+                    await self._make(file, copy)
         with suppress(FileNotFoundError):
             os.utime(copy)
         return copy
@@ -59,13 +65,17 @@ class Copies:
 
     def _make_room(self, size: int) -> None:
         found = []
-        for path in self._folder.glob("*.parquet"):
+        for path in self._folder.glob("*.*"):
             with suppress(FileNotFoundError):
                 known = path.stat()
-                found.append((known.st_mtime, known.st_size, path))
+                if path.suffix != ".parquet" and known.st_mtime < time.time() - STALE:
+                    path.unlink()
+                else:
+                    found.append((known.st_mtime, known.st_size, path))
         total = size + sum(bytes for _, bytes, _ in found)
         for _, bytes, path in sorted(found):
             if total <= self._limit:
                 return
-            path.unlink(missing_ok=True)
-            total -= bytes
+            if path.suffix == ".parquet":
+                path.unlink(missing_ok=True)
+                total -= bytes

@@ -51,7 +51,7 @@ _MONTHS = """
 _SORTED = "SELECT * FROM views.{} WHERE account_id = %s ORDER BY start_ts, call_id"
 
 Late = Mapping[Month, Mapping[AccountId, Mapping[str, DictRow]]]
-"""What was learnt of archived calls, by id."""
+"""What was learnt of archived calls, by the month of the call, and by id."""
 
 
 class Moved(NamedTuple):
@@ -64,6 +64,12 @@ class Moved(NamedTuple):
     """Of its files."""
     is_new: bool
     """Not only what was learnt late is put into files that were there."""
+
+
+class _Learnt(NamedTuple):
+    late: Late
+    strange: Sequence[DictRow]
+    """What belongs to no archived call."""
 
 
 class _Seen(NamedTuple):
@@ -86,16 +92,26 @@ async def archive(
     tell: Callable[[Moved], None] = lambda moved: None,
 ) -> list[Moved]:
     """Archive the months that end before that moment (epoch ms), and what was learnt late of calls
-    in the archive. Raises Conflict beside another run, Unavailable when the call log is behind or
-    a month is never quiet."""
+    in the archive. Raises Conflict beside another run, Unavailable when the call log is behind,
+    and, after all others, when a month cannot be archived: a file of it cannot be read or stored,
+    or it is never quiet."""
     async with await AsyncConnection.connect(url, autocommit=True, row_factory=dict_row) as store:
         await _alone(store)
         await _caught_up(store)
-        run, done = _Run(store, objects, copies, dry_run), []
-        late = await _late(store)
+        run = _Run(store, objects, copies, dry_run)
+        done: list[Moved] = []
+        failed: list[str] = []
+        late, strange = await _learnt(store)
+        if not dry_run:
+            await _forget(store, strange)
         for month in sorted({*await _over(store, before), *late}):
-            done.append(await run.move(month))
-            tell(done[-1])
+            try:
+                done.append(await run.move(month))
+                tell(done[-1])
+            except (Refusal, OSError, ValueError) as error:
+                failed.append(f"{month}: {error}")
+        if failed:
+            raise Unavailable(f"not everything is archived: {'; '.join(failed)}")
         return done
 
 
@@ -107,10 +123,13 @@ async def archive_for_ever(
         await asyncio.sleep(pause)
         pause = every
         try:
-            for moved in await archive(url, objects, copies, hot_until(hot_days)):
-                log.info("archived %s: %s calls", moved.month, moved.rows)
+            await archive(url, objects, copies, hot_until(hot_days), tell=_noted)
         except (psycopg.Error, Refusal, OSError, ValueError) as error:
             log.warning("nothing is archived now: %s", error)
+
+
+def _noted(moved: Moved) -> None:
+    log.info("archived %s: %s calls", moved.month, moved.rows)
 
 
 def hot_until(hot_days: int) -> int:
@@ -147,12 +166,12 @@ async def _over(store: AsyncConnection[DictRow], before: int) -> list[Month]:
     return [month for month in months if month.ends <= before]
 
 
-async def _late(store: AsyncConnection[DictRow]) -> Late:
-    """By the month of the call. What belongs to no archived call is forgotten."""
+async def _learnt(store: AsyncConnection[DictRow]) -> _Learnt:
     found: dict[Month, dict[AccountId, dict[str, DictRow]]] = {}
+    strange: list[DictRow] = []
     rows = await (await store.execute("SELECT *, xmin FROM views.call_cdr_late")).fetchall()
     if not rows:
-        return found
+        return _Learnt(found, strange)
     asked = await store.execute(books.FACTS, books.asked([row["call_id"] for row in rows]))
     places = books.placed(await asked.fetchall())
     ask = "SELECT * FROM archive.file WHERE account_id = ANY(%s)"
@@ -162,12 +181,17 @@ async def _late(store: AsyncConnection[DictRow]) -> Late:
     for row in rows:
         place = places.get(row["call_id"])
         if place is None or (place.account_id, month := Month.of(place.start_ts)) not in known:
-            forget = "DELETE FROM views.call_cdr_late WHERE call_id = %s AND xmin = %s"
-            await store.execute(forget, (row["call_id"], row["xmin"]))
+            strange.append(row)
         else:
             ids = found.setdefault(month, {}).setdefault(place.account_id, {})
             ids[row["call_id"]] = row
-    return found
+    return _Learnt(found, strange)
+
+
+async def _forget(store: AsyncConnection[DictRow], strange: Sequence[DictRow]) -> None:
+    forget = "DELETE FROM views.call_cdr_late WHERE call_id = %s AND xmin = %s"
+    for row in strange:
+        await store.execute(forget, (row["call_id"], row["xmin"]))
 
 
 async def _one(
@@ -192,9 +216,9 @@ class _Run:
 
     async def move(self, month: Month) -> Moved:
         for _ in range(TRIES):
-            late = (await _late(self._store)).get(month, {})
             async with self._store.transaction():
                 await self._store.execute(_MOMENT)
+                late = (await _learnt(self._store)).late.get(month, {})
                 seen = await self._seen(month, late)
                 accounts = await self._accounts(month, late, seen)
                 if self._dry_run:
@@ -296,18 +320,18 @@ class _Run:
         self, hot: AsyncIterator[DictRow], known: File | None
     ) -> AsyncIterator[DictRow]:
         """The rows of the table and of the file that there is, in order."""
-        cold = iter(()) if known is None else sheet.rows_in(await self._copies.path(known))
-        old = await asyncio.to_thread(next, cold, None)
+        cold = _none() if known is None else _rows_in(await self._copies.path(known))
+        old = await anext(cold, None)
         async for row in hot:
             while old is not None and _key(old) < _key(row):
                 yield old
-                old = next(cold, None)
+                old = await anext(cold, None)
             if old is not None and _key(old) == _key(row):
-                old = next(cold, None)
+                old = await anext(cold, None)
             yield row
         while old is not None:
             yield old
-            old = next(cold, None)
+            old = await anext(cold, None)
 
     async def _booked(
         self,
@@ -356,6 +380,14 @@ def _key(row: Mapping[str, Any]) -> tuple[int, str]:
 async def _none() -> AsyncIterator[DictRow]:
     return
     yield {}
+
+
+async def _rows_in(path: Path) -> AsyncIterator[DictRow]:
+    """Of a file, of which the groups are read beside the loop."""
+    groups = sheet.groups_in(path)
+    while group := await asyncio.to_thread(next, groups, None):
+        for row in group:
+            yield row
 
 
 def _digest(path: Path) -> str:

@@ -136,10 +136,10 @@ def read(
     return Found(rows, looked, None)
 
 
-def rows_in(path: Path) -> Iterator[dict[str, Any]]:
+def groups_in(path: Path) -> Iterator[list[dict[str, Any]]]:
     """All rows of a file, a group in memory at a time."""
     for table in _groups(path, Wanted(AccountId(""), {}, newest_first=False), None):
-        yield from rows_of(table)
+        yield rows_of(table)
 
 
 def rows_of(table: "pa.Table") -> list[dict[str, Any]]:

@@ -1,11 +1,13 @@
 """Months go to the archive and nobody who reads the log notices (spec 08, call_cdr)."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ from projections.months import Month
 from tests.archive.logs import AUGUST, LOOK, MONTHS, NOVEMBER, Log, an_account, calls
 from tests.support.facts import ACCOUNT, answered, ended, numbered, routed
 from tests.support.given import property_of
+from tests.support.system import eventually
 
 
 @pytest.fixture
@@ -185,6 +188,28 @@ def test_a_dry_run_says_what_would_be_archived_and_does_nothing(log: Log, tmp_pa
     assert log.archive(NOVEMBER) == []
 
 
+def test_a_dry_run_forgets_nothing(log: Log, life: "Life") -> None:
+    life.happen(answered("never routed"))
+    assert log.archive(NOVEMBER, dry_run=True) == []
+    assert len(log.rows("views.call_cdr_late")) == 1
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_month_from_the_archive(
+    log: Log, tmp_path: Path
+) -> None:
+    account_id = an_account()
+    log.insert(calls(account_id, 1))
+    log.archive(AUGUST.next)
+    (file,) = map(file_of, log.rows("archive.file"))
+    (tmp_path / "media" / file.key).write_bytes(b"no such file")
+    late = {**calls(account_id, 2)[0], "call_id": "late", "start_ts": AUGUST.begins}
+    log.insert([late])
+    with pytest.raises(Unavailable, match="2024-08"):
+        log.archive(NOVEMBER)
+    assert {file_of(row).month for row in log.rows("archive.file")} == set(MONTHS)
+    assert [row["call_id"] for row in log.rows("views.call_cdr_2024_08")] == ["late"]
+
+
 def test_two_runs_exclude_each_other(log: Log) -> None:
     log.insert(calls(an_account(), 1))
     with log.database() as other:
@@ -258,6 +283,47 @@ def test_a_copy_that_is_not_what_was_archived_is_refused(far: Log, tmp_path: Pat
     asyncio.run(far.objects.delete(row["key"]))
     with pytest.raises(Unavailable, match="missing"):
         far.pages(Wanted(account_id, {}, newest_first=False), 5)
+
+
+def test_what_killed_processes_left_of_copies_goes_and_counts(far: Log, tmp_path: Path) -> None:
+    account_id = an_account()
+    far.insert(calls(account_id, 1))
+    far.archive(AUGUST.next)
+    left = [tmp_path / "copies" / name for name in ("a.1", "b.2", "c.parquet")]
+    left[0].parent.mkdir()
+    for path in left:
+        path.write_bytes(b"0" * 600_000)
+    os.utime(left[0], (0, 0))
+    far.copies = Copies(far.objects, tmp_path / "copies", 1_000_000)
+    far.pages(Wanted(account_id, {}), 40)
+    assert [path.exists() for path in left] == [False, True, False], "the second may be under way"
+
+
+def test_copies_that_are_there_wait_for_no_other(far: Log, tmp_path: Path) -> None:
+    account_id = an_account()
+    far.insert(calls(account_id, 1))
+    far.archive(NOVEMBER)
+    files = [file_of(row) for row in far.rows("archive.file")]
+
+    class Stuck(ObjectStore):
+        async def get(
+            self, key: str, start: int = 0, end: int | None = None
+        ) -> AsyncIterator[bytes]:
+            if key == files[0].key:
+                await asyncio.sleep(3_600)
+            async for chunk in super().get(key, start, end):
+                yield chunk
+
+    async def others() -> None:
+        copies = Copies(Stuck(far.objects.backend), tmp_path / "copies", 10**9)
+        stuck = asyncio.create_task(copies.path(files[0]))
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(30):
+            for _ in range(2):
+                assert (await copies.path(files[1])).exists()
+        stuck.cancel()
+
+    asyncio.run(others())
 
 
 # Death
@@ -471,3 +537,33 @@ def test_facts_that_come_while_a_month_is_archived_are_in_its_file(log: Log, lif
     assert log.rows("views.call_cdr") == []
     shown = {row["call_id"]: row["end_ts"] for row in log.pages(WANTED, 5)}
     assert shown == {"a": START + 9_000, "b": None}
+
+
+def test_what_is_learnt_while_the_late_news_are_read_is_kept(log: Log, life: Life) -> None:
+    """After the news of a call were read and before its month is, there are newer ones."""
+    life.happen(routed("a", START))
+    log.archive(AUGUST.next)
+    life.happen(ended_at("a", START + 9_000, billsec=1))
+    lock = "LOCK TABLE archive.file IN ACCESS EXCLUSIVE MODE"
+    with log.database() as one, log.database() as two, ThreadPoolExecutor(2) as others:
+        one.execute("BEGIN")
+        two.execute("BEGIN")
+        one.execute(lock)
+        running = others.submit(log.archive, AUGUST.next)
+        waiting(log, 1)
+        locked = others.submit(two.execute, lock)
+        waiting(log, 2)
+        one.execute("COMMIT")  # the run goes on to the month, and finds the other one before it
+        locked.result(30)
+        waiting(log, 1)
+        life.happen(ended_at("a", START + 9_000, billsec=2))
+        two.execute("COMMIT")
+        running.result(60)
+    assert [row["billsec"] for row in log.pages(WANTED, 5)] == [2]
+
+
+def waiting(log: Log, number: int) -> None:
+    """Until so many wait for the books of the archive."""
+    ask = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'archive.file'::regclass"
+    with log.database() as connection:
+        eventually(lambda: len(connection.execute(ask).fetchall()) == number, 30)
