@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from gateways.following import NEWS
 from gateways.replay import UP_TO
 from projections import signalling
 
@@ -32,6 +33,7 @@ _WHOLE = ("Seq Scan", "message_pkey", "stored_events_notification_id_idx")
 """Ways through everything: as it lies, or in the order of arrival."""
 _STATEMENTS = {
     "messages": (signalling.SELECT, {"call_id": "call 7", "limit": signalling.MAX_MESSAGES}),
+    "news": (NEWS, {"numbers": [0], "calls": ["call 7"], "positions": [0], "messages": [-1]}),
     "history": (
         UP_TO,
         {"streams": ["call-7"], "account_id": "account 7", "last": MANY, "limit": 100_001},
