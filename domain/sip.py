@@ -27,6 +27,8 @@ _LONG = {
 """Compact names (RFC 3261 section 7.3.3)."""
 _REQUEST = re.compile(r"([A-Z][A-Z0-9._!%*+`'~-]{0,31}) (\S+) SIP/2\.0")
 _STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""All but tab and the ends of lines: a terminal would do what a stranger says."""
 _LINES = re.compile(r"\r\n|\n|\r")
 _TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
 _BRANCH = re.compile(r";\s*branch\s*=\s*([^;,\s]+)", re.IGNORECASE)
@@ -74,7 +76,7 @@ class Kept(NamedTuple):
 
 def kept(payload: bytes) -> Kept | None:
     """What of a message may be stored; None for what is no SIP, or belongs to no Call-ID."""
-    lines = _LINES.split(payload.decode("utf-8", "replace").replace("\0", "�"))
+    lines = _LINES.split(_CONTROLS.sub("�", payload.decode("utf-8", "replace")))
     while lines and not lines[0]:
         lines.pop(0)  # keep-alives before a message (RFC 3261 section 7.5)
     if not lines or not _is_start(lines[0]):

@@ -101,6 +101,11 @@ def test_pressed_digits_are_not_kept() -> None:
     assert "of application/dtmf-relay, not kept" in found
 
 
+def test_what_controls_a_terminal_is_not_kept() -> None:
+    found = text_of(b"SIP/2.0 180 \x1b[2J\xc2\x9b2J\x7f\r\nCall-ID: a\r\nSubject: a\tb\r\n\r\n")
+    assert found == "SIP/2.0 180 �[2J�2J�\nCall-ID: a\nSubject: a\tb\n"
+
+
 def test_a_long_message_is_cut() -> None:
     found = kept(invite(b"Subject: " + b"x" * MAX_TEXT + b"\r\n"))
     assert found is not None
