@@ -6,8 +6,10 @@ of, and he is gone with the end of his generator, however that comes.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import Context
 from typing import Any
 
 from psycopg import Cursor
@@ -21,27 +23,30 @@ from gateways.store.reader import Reader
 from gateways.traces import Trace
 from projections import signalling
 
+log = logging.getLogger("callplane.following")
+
 MOST = 100
 """Followers of a process."""
+MOST_OF_ACCOUNT = 20
+"""Of these, those that one account may have: nobody shuts the others out."""
 LOOK = 1.0
 """Seconds after which the store is asked even if no notification came."""
 REST = 0.1
 """Seconds from one such question to the next at least."""
 BEAT = 10.0
-"""Seconds of silence after which a follower hears that the line is alive, and has to show again
-that he may listen."""
+"""Seconds of silence after which a follower hears that the line is alive; and seconds after which he
+has to show again that he may listen, silence or not."""
 QUIET = 3.0
 """Seconds without anything new after which a call that is over is done with."""
 
-_NEWS = """
+NEWS = f"""
     SELECT w.number FROM unnest(%(numbers)s::int[], %(calls)s::text[], %(positions)s::bigint[],
                                 %(messages)s::bigint[]) AS w (number, call_id, position, message)
      WHERE EXISTS (SELECT FROM views.trace AS t
                     WHERE t.call_id = w.call_id AND t.position > w.position)
         OR EXISTS (SELECT FROM capture.message AS m
-                    WHERE m.call_id = w.call_id AND m.number > w.message)
-        OR EXISTS (SELECT FROM capture.leg AS l JOIN capture.message AS m ON m.call_id = l.leg
-                    WHERE l.call_id = w.call_id AND m.number > w.message)"""
+                    WHERE m.call_id = ANY({signalling.CALL_IDS.format(call="w.call_id")})
+                      AND m.number > w.message)"""
 
 Line = dict[str, Any]
 """A step; or `{heartbeat}`, or as the last one `{end}` with the reason."""
@@ -72,6 +77,8 @@ class Followers:
         follower may listen no more."""
         if len(self._following) >= MOST or self.is_closing:
             raise Unavailable(f"{MOST} calls are followed here")
+        if account_id is not None and self._of(account_id) >= MOST_OF_ACCOUNT:
+            raise Unavailable(f"the account follows {MOST_OF_ACCOUNT} calls here")
         await self._reader.caught_up("trace")
         found = await self.read(call_id, account_id)
         return Follower(self, call_id, account_id, check, found)
@@ -79,11 +86,15 @@ class Followers:
     async def read(self, call_id: CallId, account_id: AccountId | None) -> Trace:
         return await self._reader.query(lambda sql: traces.read(sql, call_id, account_id))
 
+    def _of(self, account_id: AccountId) -> int:
+        return sum(one.account_id == account_id for one in self._following)
+
     @contextmanager
     def joined(self, one: "Follower") -> Iterator[None]:
         self._following.add(one)
         if self._looking is None:
-            self._looking = asyncio.create_task(self._look_for_ever())
+            # for everybody: not in the name of the request that came first
+            self._looking = asyncio.create_task(self._look_for_ever(), context=Context())
         try:
             yield
         finally:
@@ -102,9 +113,13 @@ class Followers:
     async def _look_for_ever(self) -> None:
         while True:
             await self._reader.moves(LOOK)
-            with suppress(StoreDown):
+            try:
                 for one in await self._with_news():
                     one.news.set()
+            except StoreDown as error:
+                log.warning("nobody hears of news: %s", error)
+            except Exception:  # whatever it is, the next question may be answered
+                log.exception("nobody hears of news")
             await asyncio.sleep(REST)
 
     async def _with_news(self) -> list["Follower"]:
@@ -119,7 +134,7 @@ class Followers:
 
 
 def _asking(values: dict[str, Any]) -> Callable[[Cursor[DictRow]], list[int]]:
-    return lambda sql: [row["number"] for row in sql.execute(_NEWS, values).fetchall()]
+    return lambda sql: [row["number"] for row in sql.execute(NEWS, values).fetchall()]
 
 
 class Follower:
@@ -132,12 +147,12 @@ class Follower:
         found: Trace,
     ) -> None:
         self.call_id = call_id
+        self.account_id = account_id
         self.news = asyncio.Event()
         self.position = 0
         self.message = -1
         """Up to which fact and which message he has read."""
         self._others = others
-        self._account_id = account_id
         self._check = check
         self._found = found
         self._told: dict[tuple[Any, ...], int] = {}
@@ -149,7 +164,7 @@ class Follower:
         no more, or the service stops."""
         clock = asyncio.get_running_loop().time
         with self._others.joined(self):
-            spoke_at = heard_at = clock()
+            spoke_at = heard_at = checked_at = clock()
             while True:
                 for line in self._new():
                     spoke_at = heard_at = clock()
@@ -157,17 +172,20 @@ class Follower:
                 if reason := self._is_done(clock() - heard_at):
                     yield {"end": reason}
                     return
-                if await self._waited(QUIET if self._found.is_over else self._others.beat):
+                due = min(spoke_at, checked_at) + self._others.beat - clock()
+                if await self._waited(QUIET if self._found.is_over else due):
                     try:
-                        self._found = await self._others.read(self.call_id, self._account_id)
+                        self._found = await self._others.read(self.call_id, self.account_id)
                     except (Refusal, StoreDown):
                         yield {"end": "unavailable"}
                         return
                     self._note()
-                if clock() - spoke_at >= self._others.beat:
+                if clock() - checked_at >= self._others.beat:
                     if not await self._may_listen():
                         yield {"end": "refused"}
                         return
+                    checked_at = clock()
+                if clock() - spoke_at >= self._others.beat:
                     spoke_at = clock()
                     yield {"heartbeat": 1}
 

@@ -29,11 +29,11 @@ DRAFT = 0
 _OF_CALL = """
     SELECT notification_id, topic, state FROM events.stored_events
      WHERE originator_id = %s ORDER BY originator_version"""
-_UP_TO = """
+UP_TO = """
     SELECT notification_id, topic, state FROM events.stored_events
      WHERE notification_id <= %(last)s
-       AND (originator_id = ANY(%(streams)s)
-            OR originator_id IN (SELECT id FROM views.resource WHERE account_id = %(account_id)s))
+       AND originator_id = ANY(%(streams)s::text[] || ARRAY(
+           SELECT id FROM views.resource WHERE account_id = %(account_id)s))
      ORDER BY notification_id LIMIT %(limit)s"""
 
 
@@ -93,7 +93,7 @@ def history(
     """The facts of the account's rows and of these streams with their positions, up to the position
     `last`. Raises Invalid when there are too many."""
     found = cursor.execute(
-        _UP_TO,
+        UP_TO,
         {
             "streams": list(streams),
             "account_id": account_id,

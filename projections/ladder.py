@@ -2,9 +2,11 @@
 
 From left to right the caller, the edge, Callplane, and whoever else took part, in the order in
 which they come; a message is an arrow from one to another, a fact stands at Callplane's line.
-Without messages there are the edge and Callplane only. Nothing is wider than the width.
+Without messages there are the edge and Callplane only. Nothing is wider than the width, and
+nothing that a stranger has said tells the terminal what to do.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Any, NamedTuple
@@ -19,6 +21,7 @@ _NARROW, _WIDE = 15, 17
 """Characters from one line of life to the next, below 100 characters and from there on."""
 _MOST = 6
 """Columns; whoever comes later shares the last one."""
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _AGAIN = {"retransmission": "again", "seen_again": "seen again"}
 
 
@@ -77,7 +80,12 @@ def _messages(steps: Sequence[Step]) -> Iterator[Step]:
 
 def text(call_id: str, steps: Sequence[Step], width: int = 100) -> str:
     ladder = Ladder(width)
-    return "\n".join([f"call {call_id}", *ladder.lines(steps)]) + "\n"
+    return "\n".join([f"call {plain(call_id)}", *ladder.lines(steps)]) + "\n"
+
+
+def plain(said: str) -> str:
+    """As one line, without characters that control a terminal."""
+    return _CONTROLS.sub("�", said)
 
 
 class Ladder:
@@ -95,7 +103,7 @@ class Ladder:
         found = self._head() if self._parties.learn(steps) or is_first else []
         for step in steps:
             found += self._message(step) if is_message(step) else self._fact(step)
-        return [line.rstrip() for line in found]
+        return [plain(line).rstrip() for line in found]
 
     # Columns
 

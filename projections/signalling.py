@@ -18,14 +18,16 @@ MAX_MESSAGES = 1_000
 """Messages of a call that are shown: the first ones."""
 EVENT = "sip.message"
 """What such a step is called in place of a fact's name."""
-SELECT = """
+CALL_IDS = """
+    ARRAY(SELECT {call} UNION ALL
+          SELECT leg FROM capture.leg
+           WHERE capture.leg.call_id = {call}
+             AND NOT EXISTS (SELECT FROM events.stored_events AS own
+                              WHERE own.originator_id = 'call-' || leg))"""
+"""Under which Call-IDs the messages of a call were captured; an array, for which an index serves."""
+SELECT = f"""
     SELECT * FROM capture.message
-     WHERE call_id = %(call_id)s
-        OR call_id IN (
-           SELECT leg FROM capture.leg
-            WHERE capture.leg.call_id = %(call_id)s
-              AND NOT EXISTS (SELECT FROM events.stored_events AS own
-                               WHERE own.originator_id = 'call-' || leg))
+     WHERE call_id = ANY({CALL_IDS.format(call="%(call_id)s::text")})
      ORDER BY number LIMIT %(limit)s"""
 _TRANSPORTS = {6: "tcp", 17: "udp"}
 

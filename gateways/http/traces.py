@@ -13,7 +13,7 @@ from gateways.following import Follower, Followers
 from gateways.http.asgi import NDJSON, TEXT, Answer
 from gateways.store.reader import Reader
 from projections import ladder
-from projections.ladder import Parties, Party, is_message
+from projections.ladder import Parties, Party, is_message, plain
 
 FORMATS = ("json", "ndjson", "mermaid", "text")
 
@@ -95,4 +95,4 @@ _ARROWS = {"sip": "edge->>callplane", "decision": "callplane->>edge"}
 
 def _escaped(text: str) -> str:
     """Mermaid ends a line at a semicolon and begins an entity with a number sign."""
-    return text.replace("#", "#35\0").replace(";", "#59;").replace("\0", ";")
+    return plain(text).replace("#", "#35\0").replace(";", "#59;").replace("\0", ";")

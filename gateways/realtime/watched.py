@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
 
 from nats.aio.client import Client
@@ -70,7 +71,7 @@ class Watched:
         self._again = asyncio.Event()
         self._cache: dict[int | None, bytes] = {}
         """Since → the frame as it would be now; None: the snapshot."""
-        self._running = asyncio.create_task(self._run())
+        self._running = asyncio.create_task(self._run(), context=Context())
 
     def close(self) -> None:
         self._running.cancel()

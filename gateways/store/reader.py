@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from typing import Any, TypeVar
 
 import psycopg
@@ -108,7 +109,7 @@ class Reader:
     def _begin_to_listen(self) -> None:
         """Every listener costs the store a little with every commit: only who waits is one."""
         if self._listener is None:
-            self._listener = asyncio.create_task(self._listen())
+            self._listener = asyncio.create_task(self._listen(), context=Context())
 
     async def _listen(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """SIP messages as text: what is told from them, and that no secret is kept."""
 
 import string
+import time
 
 import pytest
 from hypothesis import given
@@ -74,6 +75,8 @@ def test_what_is_no_sip_or_has_no_call_id_is_not_kept(payload: bytes) -> None:
         b'Authentication-Info: rspauth="SECRET"',
         b"Authorization SECRET",
         b"Contact: <sip:1001:SECRET@example.com>",
+        b"Contact: <SIPS:1001;x=1:SECRET@example.com>",
+        b"Contact: <sip:1001:SECRET" + b"x" * 300 + b"@example.com>",
         b"Refer-To: <sip:a@b?Authorization=Digest%20SECRET&X=y>",
     ],
 )
@@ -98,10 +101,22 @@ def test_pressed_digits_are_not_kept() -> None:
     assert "of application/dtmf-relay, not kept" in found
 
 
+def test_what_controls_a_terminal_is_not_kept() -> None:
+    found = text_of(b"SIP/2.0 180 \x1b[2J\xc2\x9b2J\x7f\r\nCall-ID: a\r\nSubject: a\tb\r\n\r\n")
+    assert found == "SIP/2.0 180 �[2J�2J�\nCall-ID: a\nSubject: a\tb\n"
+
+
 def test_a_long_message_is_cut() -> None:
     found = kept(invite(b"Subject: " + b"x" * MAX_TEXT + b"\r\n"))
     assert found is not None
     assert (len(found.text), found.is_cut) == (MAX_TEXT, True)
+
+
+@pytest.mark.parametrize("part", [b"sip::", b"sip:a", b"sip:a:b@", b"?x", b"&authorization"])
+def test_a_line_without_end_is_soon_done_with(part: bytes) -> None:
+    began = time.process_time()
+    kept(invite(b"Subject: " + part * (65_536 // len(part)) + b"\r\n"))
+    assert time.process_time() - began < 1
 
 
 @given(st.one_of(st.binary(max_size=300), st.binary(max_size=300).map(invite)))

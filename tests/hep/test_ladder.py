@@ -60,3 +60,13 @@ def test_what_came_again_is_marked() -> None:
 
 def test_a_ladder_of_nothing() -> None:
     assert ladder.text("call-1", []).startswith("call call-1\n")
+
+
+def test_nobody_outside_controls_the_terminal() -> None:
+    found = steps()
+    for step in found:
+        step["title"] += "\x1b[2J\x9b\r\n"
+    for drawn in (ladder.text("call\x1b[2J", found), mermaid(found)):
+        assert "[2J" in drawn
+        assert [c for c in drawn if not c.isprintable() and c != "\n"] == []
+        assert "\n\n" not in drawn

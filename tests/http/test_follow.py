@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from domain.errors import Forbidden, NotFound, Unavailable
-from events.base import CallId
+from events.base import AccountId, CallId
 from gateways import following
 from gateways.following import Followers
 from gateways.store.reader import Reader
@@ -130,6 +131,91 @@ def test_who_leaves_leaves_nothing_behind(system: System, account: dict[str, Any
     asyncio.run(run())
 
 
+def test_a_leg_that_is_a_call_of_its_own_is_no_news(
+    system: System, account: dict[str, Any]
+) -> None:
+    call_id, own, leg = (new_call_id() for _ in range(3))
+    system.route(own, account["numbers"][0]["e164"])
+
+    async def numbers(messages: int) -> list[int]:
+        reader = Reader(system.servers.database_url)
+        asked = {"numbers": [0], "calls": [call_id], "positions": [2**62], "messages": [messages]}
+        rows = await reader.query(lambda sql: sql.execute(following.NEWS, asked).fetchall())
+        await reader.stop()
+        return [row["number"] for row in rows]
+
+    invite = f"INVITE {URI}"
+    send(system.hep_port, packet(sip(invite, own), correlation=call_id))
+    eventually(lambda: captured(system, own))
+    assert asyncio.run(numbers(-1)) == []
+    send(system.hep_port, packet(sip(invite, leg), correlation=call_id))
+    (number,) = eventually(lambda: captured(system, leg))
+    assert asyncio.run(numbers(-1)) == [0]
+    assert asyncio.run(numbers(number)) == []
+
+
+def captured(system: System, call_id: str) -> list[int]:
+    with psycopg.connect(system.servers.database_url) as connection:
+        found = connection.execute(
+            "SELECT number FROM capture.message WHERE call_id = %s", (call_id,)
+        )
+        return [number for (number,) in found]
+
+
+def test_a_question_that_fails_is_not_the_last_one(system: System, account: dict[str, Any]) -> None:
+    call_id = CallId(new_call_id())
+    system.route(call_id, account["numbers"][0]["e164"])
+
+    def execute(statement: str) -> None:
+        with psycopg.connect(system.servers.database_url) as connection:
+            connection.execute(statement.encode())
+
+    async def run() -> None:
+        reader = Reader(system.servers.database_url)
+        follower = await Followers(reader).begin(call_id, None)
+        lines = follower.lines()
+        await anext(lines)
+        execute("ALTER TABLE capture.leg RENAME TO away")
+        await asyncio.sleep(1.5 * following.LOOK)
+        execute("ALTER TABLE capture.away RENAME TO leg")
+        await asyncio.to_thread(system.report, call_id, "answered")
+        async with asyncio.timeout(following.BEAT / 2):
+            while (await anext(lines)).get("kind") != "answered":
+                pass
+        await lines.aclose()
+        await reader.stop()
+
+    asyncio.run(run())
+
+
+def test_who_may_listen_no_more_is_told_however_much_is_said(
+    system: System, account: dict[str, Any]
+) -> None:
+    call_id = CallId(new_call_id())
+    system.route(call_id, account["numbers"][0]["e164"])
+
+    async def refuse() -> None:
+        raise Forbidden("the key was revoked")
+
+    async def talk() -> None:
+        for number in range(60):
+            message = sip(f"INFO {URI}", call_id, cseq=f"{number} INFO")
+            send(system.hep_port, packet(message))
+            await asyncio.sleep(0.1)
+
+    async def run() -> list[Any]:
+        reader = Reader(system.servers.database_url)
+        follower = await Followers(reader, beat=2).begin(call_id, None, refuse)
+        talking = asyncio.create_task(talk())
+        found = [line async for line in follower.lines()]
+        assert not talking.done()
+        talking.cancel()
+        await reader.stop()
+        return found
+
+    assert asyncio.run(run())[-1] == {"end": "refused"}
+
+
 def heard_until_the_end(system: System, call_id: CallId, ended: str) -> list[Any]:
     """All lines of a call that goes on, which ends for another reason."""
 
@@ -199,6 +285,31 @@ def test_only_so_many_may_follow(system: System, account: dict[str, Any]) -> Non
         for lines in many:
             await lines.aclose()
         await followers.begin(call_id, None)
+        await reader.stop()
+
+    asyncio.run(run())
+
+
+def test_one_account_leaves_room_for_others(system: System, account: dict[str, Any]) -> None:
+    call_id = CallId(new_call_id())
+    system.route(call_id, account["numbers"][0]["e164"])
+    account_id = AccountId(account["account"]["id"])
+
+    async def run() -> None:
+        reader = Reader(system.servers.database_url)
+        followers = Followers(reader)
+        many = [
+            (await followers.begin(call_id, account_id)).lines()
+            for _ in range(following.MOST_OF_ACCOUNT)
+        ]
+        for lines in many:
+            await anext(lines)
+        with pytest.raises(Unavailable):
+            await followers.begin(call_id, account_id)
+        await followers.begin(call_id, None)
+        for lines in many:
+            await lines.aclose()
+        await followers.begin(call_id, account_id)
         await reader.stop()
 
     asyncio.run(run())
