@@ -115,7 +115,7 @@ _STARTED = _Update(
 )
 """A flow that no decision named: that of a voicemail after a phone that nobody answered."""
 
-_OfCall = (
+OfCall = (
     CallRouted
     | FlowStepped
     | CallRinging
@@ -125,6 +125,7 @@ _OfCall = (
     | CallerQueued
     | LeaseConfirmed
 )
+"""Facts that change the log."""
 
 OPEN = 100_000
 """Calls whose start is remembered until they end."""
@@ -299,7 +300,7 @@ def _target(fact: CallRouted) -> dict[str, Any]:
     }
 
 
-def _about(fact: _OfCall) -> dict[str, Any]:
+def _about(fact: OfCall) -> dict[str, Any]:
     return {"call_id": fact.call_id, "account_id": fact.account_id}
 
 

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import psycopg
 from psycopg import AsyncConnection
@@ -25,10 +25,12 @@ from psycopg.sql import SQL, Identifier
 
 from domain.errors import Conflict, Refusal, Unavailable
 from events.base import AccountId
+from events.catalogue import NAMES
 from gateways.archive import books, sheet
 from gateways.archive.books import File
 from gateways.archive.copies import Copies
 from gateways.media.objects import READ_BYTES, ObjectStore
+from gateways.store.codec import decode
 from gateways.store.projector import PAGE_LOCK
 from projections import cdr
 from projections.cdr import partition
@@ -38,17 +40,30 @@ log = logging.getLogger("callplane.archive")
 
 PREFIX = "archive/calls"
 TRIES = 5
+PAGE = 1_000
+"""Facts that are looked at at once."""
 PATIENCE_MS = 2_000
 """For which readers and folds may be kept waiting for the partition to go."""
 CAUGHT_UP = 30.0
 """Seconds in which the call log has to have what is stored."""
 _LOCK = 7242
 _MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_HELD = "LOCK TABLE ONLY views.call_cdr, ONLY views.call_cdr_late IN ACCESS SHARE MODE"
+"""Before the moment begins: no rebuild puts other tables in their place during it."""
 _MONTHS = """
     SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
      WHERE inhparent = 'views.call_cdr'::regclass AND relname ~ '^call_cdr_[0-9]{4}_[0-9]{2}$'
      ORDER BY relname"""
 _SORTED = "SELECT * FROM views.{} WHERE account_id = %s ORDER BY start_ts, call_id"
+_TOPICS = [NAMES[kind] for kind in get_args(cdr.OfCall)]
+_NEWS = """
+    SELECT notification_id, topic, state FROM events.stored_events
+     WHERE notification_id > %s AND topic = ANY(%s)
+       AND notification_id <= (SELECT position FROM views.position WHERE name = 'cdr')
+     ORDER BY notification_id LIMIT %s"""
+_ANY = """
+    SELECT EXISTS (SELECT FROM views.call_cdr
+                    WHERE call_id = ANY(%s) AND start_ts >= %s AND start_ts < %s) AS found"""
 
 Late = Mapping[Month, Mapping[AccountId, Mapping[str, DictRow]]]
 """What was learnt of archived calls, by the month of the call, and by id."""
@@ -77,9 +92,8 @@ class _Seen(NamedTuple):
 
     table: int | None
     """The partition's object id; there may be none."""
-    rows: int
-    versions: int
-    """Sum of the transactions that wrote the rows; any change makes it another one."""
+    position: int
+    """Of the call log: what changed since is in the facts beyond it."""
     late: tuple[tuple[str, int], ...]
 
 
@@ -218,11 +232,13 @@ class _Run:
         for _ in range(TRIES):
             async with self._store.transaction():
                 await self._store.execute(_MOMENT)
+                await self._store.execute(_HELD)
                 late = (await _learnt(self._store)).late.get(month, {})
                 seen = await self._seen(month, late)
                 accounts = await self._accounts(month, late, seen)
                 if self._dry_run:
-                    return Moved(month, len(accounts), seen.rows, 0, seen.table is not None)
+                    rows = await self._count(month, seen)
+                    return Moved(month, len(accounts), rows, 0, seen.table is not None)
                 files = [
                     await self._file(month, account, seen, late.get(account, {}))
                     for account in accounts
@@ -241,18 +257,16 @@ class _Run:
             (ids,),
         )
         learnt = tuple((row["call_id"], row["version"]) for row in await found.fetchall())
-        name = partition(month)
-        table = await _one(
-            self._store, "SELECT to_regclass(%s)::oid::bigint AS id", (f"views.{name}",)
-        )
-        if table["id"] is None:
-            return _Seen(None, 0, 0, learnt)
-        counted = await _one(
-            self._store,
-            "SELECT count(*) AS rows, coalesce(sum(xmin::text::bigint), 0)::bigint AS versions"
-            f" FROM views.{name}",
-        )
-        return _Seen(table["id"], counted["rows"], counted["versions"], learnt)
+        name = f"views.{partition(month)}"
+        table = await _one(self._store, "SELECT to_regclass(%s)::oid::bigint AS id", (name,))
+        ask = "SELECT position FROM views.position WHERE name = 'cdr'"
+        return _Seen(table["id"], (await _one(self._store, ask))["position"], learnt)
+
+    async def _count(self, month: Month, seen: _Seen) -> int:
+        if seen.table is None:
+            return 0
+        counted = await _one(self._store, f"SELECT count(*) AS rows FROM views.{partition(month)}")
+        return int(counted["rows"])
 
     async def _accounts(
         self, month: Month, late: Mapping[AccountId, Mapping[str, DictRow]], seen: _Seen
@@ -340,13 +354,20 @@ class _Run:
         seen: _Seen,
         late: Mapping[AccountId, Mapping[str, DictRow]],
     ) -> bool:
-        """Whether the month was still as it had been read, and is in the archive now."""
+        """Whether the month was still as it had been read, and is in the archive now. Most of the
+        facts that came since are looked at while folds go on."""
+        since = await self._quiet(month, seen.position)
+        if since is None:
+            return False
         try:
             async with self._store.transaction():
                 await self._store.execute(f"SET LOCAL lock_timeout TO {PATIENCE_MS}".encode())
                 alone = "SELECT pg_advisory_xact_lock(%s, hashtext('views'))"
                 await self._store.execute(alone, (PAGE_LOCK,))
-                if await self._seen(month, late) != seen:
+                now = await self._seen(month, late)
+                if (now.table, now.late) != (seen.table, seen.late):
+                    return False
+                if await self._quiet(month, since) is None:
                     return False
                 for file in files:
                     await self._store.execute(books.BOOK, books.booking(file))
@@ -360,6 +381,20 @@ class _Run:
             return False
         return True
 
+    async def _quiet(self, month: Month, since: int) -> int | None:
+        """The position up to which no fact beyond `since` is about a row of the month's table;
+        None: one is."""
+        while True:
+            asked = await self._store.execute(_NEWS, (since, _TOPICS, PAGE))
+            facts = await asked.fetchall()
+            ids = await asyncio.to_thread(_call_ids, facts)
+            row = await _one(self._store, _ANY, (ids, month.begins, month.ends))
+            if row["found"]:
+                return None
+            since = facts[-1]["notification_id"] if facts else since
+            if len(facts) < PAGE:
+                return since
+
     async def _tidy(self, month: Month, files: Sequence[File]) -> None:
         """Files in whose place others are now; a reader that comes for one looks again."""
         for file in files:
@@ -367,6 +402,11 @@ class _Run:
             for key in keys:
                 if key != file.key:
                     await self._objects.delete(key)
+
+
+def _call_ids(facts: Sequence[DictRow]) -> list[str]:
+    found = (decode(fact["topic"], bytes(fact["state"])) for fact in facts)
+    return list({fact.call_id for fact in found if isinstance(fact, cdr.OfCall)})
 
 
 def _folder(account_id: AccountId, month: Month) -> str:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from gateways.archive.moving import archive_for_ever
 from gateways.media.objects import ObjectStore, open_objects
 from gateways.store.events import PgStore
 from gateways.store.keys import Keyring
-from gateways.store.projector import Projector
+from gateways.store.projector import PAGE_LOCK, Projector
 from gateways.store.rebuild import rebuild
 from projections.cdr import Cdr
 from projections.keyset import Wanted
@@ -517,26 +517,76 @@ def test_a_rebuild_notices_what_differs_in_months_that_are_not_archived(
     assert done.same is False
 
 
-def test_facts_that_come_while_a_month_is_archived_are_in_its_file(log: Log, life: Life) -> None:
-    """Between the reading and the booking: the month is read again."""
+class Slow(ObjectStore):
+    """While the first file is stored, something happens."""
+
+    def __init__(self, objects: ObjectStore, meanwhile: Callable[[], None]) -> None:
+        super().__init__(objects.backend)
+        self.meanwhile = meanwhile
+        self.puts = 0
+
+    async def put(self, *asked: Any) -> Any:
+        stored = await super().put(*asked)
+        self.puts += 1
+        if self.puts == 1:
+            await asyncio.to_thread(self.meanwhile)
+        return stored
+
+
+OTHERS = [routed(f"of September {n}", AUGUST.ends + n) for n in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("news", "again", "shown"),
+    [
+        ([ended_at("a", START + 9_000)], True, {"a": START + 9_000, "b": None}),
+        ([*OTHERS, routed("c", START)], True, {"a": None, "b": None, "c": None}),
+        ([routed("c", START), *OTHERS], True, {"a": None, "b": None, "c": None}),
+        (OTHERS, False, {"a": None, "b": None}),
+    ],
+)
+def test_facts_that_come_while_a_month_is_archived_are_in_its_file(
+    log: Log,
+    life: Life,
+    monkeypatch: pytest.MonkeyPatch,
+    news: list[Fact],
+    again: bool,
+    shown: dict[str, int | None],
+) -> None:
+    """Between the reading and the booking: if they are about the month, it is read again."""
+    monkeypatch.setattr("gateways.archive.moving.PAGE", 2)
     life.happen(routed("a", START), routed("b", START + 1))
+    log.objects = slow = Slow(log.objects, lambda: life.happen(*news))
+    (moved,) = log.archive(AUGUST.next)
+    assert (slow.puts, moved.rows) == (2 if again else 1, len(shown))
+    assert AUGUST not in {Month.of(row["start_ts"]) for row in log.rows("views.call_cdr")}
+    august = Wanted(ACCOUNT, {"until": AUGUST.ends})
+    assert {row["call_id"]: row["end_ts"] for row in log.pages(august, 5)} == shown
 
-    class Slow(ObjectStore):
-        puts = 0
 
-        async def put(self, *asked: Any) -> Any:
-            stored = await super().put(*asked)
-            self.puts += 1
-            if self.puts == 1:
-                await asyncio.to_thread(life.happen, ended_at("a", START + 9_000))
-            return stored
-
-    log.objects = slow = Slow(log.objects.backend)
-    log.archive(AUGUST.next)
-    assert slow.puts == 2
-    assert log.rows("views.call_cdr") == []
-    shown = {row["call_id"]: row["end_ts"] for row in log.pages(WANTED, 5)}
-    assert shown == {"a": START + 9_000, "b": None}
+def test_facts_that_come_when_the_month_is_looked_at_again_are_in_its_file(
+    log: Log, life: Life
+) -> None:
+    """After the last look that lets folds go on."""
+    life.happen(routed("a", START))
+    with log.database() as fold, ThreadPoolExecutor(1) as others:
+        fold.execute("BEGIN")
+        fold.execute("SELECT pg_advisory_xact_lock_shared(%s, hashtext('views'))", (PAGE_LOCK,))
+        running = others.submit(log.archive, AUGUST.next)
+        ask = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+        with log.database() as connection:
+            eventually(lambda: connection.execute(ask).fetchall(), 30)
+        life.store.append(
+            Append(numbered(ended_at("a", START + 5), versions=life.versions), (), EPOCHS)
+        )
+        fold.execute("UPDATE views.call_cdr SET end_ts = %s WHERE call_id = 'a'", (START + 5,))
+        fold.execute(
+            "UPDATE views.position SET position ="
+            " (SELECT max(notification_id) FROM events.stored_events) WHERE name = 'cdr'"
+        )
+        fold.execute("COMMIT")
+        running.result(60)
+    assert [row["end_ts"] for row in log.pages(WANTED, 5)] == [START + 5]
 
 
 def test_what_is_learnt_while_the_late_news_are_read_is_kept(log: Log, life: Life) -> None:
