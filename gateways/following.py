@@ -34,8 +34,8 @@ LOOK = 1.0
 REST = 0.1
 """Seconds from one such question to the next at least."""
 BEAT = 10.0
-"""Seconds of silence after which a follower hears that the line is alive; and seconds after which
-he has to show again that he may listen, silence or not."""
+"""Seconds of silence after which a follower hears that the line is alive; and after which he
+has to show again that he may listen, silence or not."""
 QUIET = 3.0
 """Seconds without anything new after which a call that is over is done with."""
 

@@ -24,7 +24,7 @@ CALL_IDS = """
            WHERE capture.leg.call_id = {call}
              AND NOT EXISTS (SELECT FROM events.stored_events AS own
                               WHERE own.originator_id = 'call-' || leg))"""
-"""Under which Call-IDs messages of a call were captured; an array, for which an index serves."""
+"""Under which Call-IDs the messages of a call were captured; an array, so that an index serves."""
 SELECT = f"""
     SELECT * FROM capture.message
      WHERE call_id = ANY({CALL_IDS.format(call="%(call_id)s::text")})

@@ -2,7 +2,8 @@
 
 Guarantees: nothing that comes in ends the listener or makes it grow; what is not stored is counted
 by its reason. A TCP connection that does not speak HEP v3 is closed, for nobody knows where its
-next packet would begin; so is one that stops within a packet. Capture agents are never made to
+next packet would begin; so is one that stops within a packet, one that says nothing to begin with,
+and one that does not show the key: places are few. Capture agents are never made to
 wait: they sit in the way of calls.
 """
 
@@ -31,6 +32,8 @@ AGENTS = 128
 """TCP connections at a time."""
 PATIENCE = 10.0
 """Seconds in which a packet over TCP has to be complete."""
+FIRST = 10.0
+"""Seconds in which the first good packet of a TCP connection has to come."""
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Bytes that the kernel is asked to hold of datagrams."""
 EVERY = 3_600.0
@@ -39,13 +42,22 @@ DAY_MS = 86_400_000
 
 
 class Listener:
-    def __init__(self, book: Book, key: str, keep_days: float, inbox: Inbox | None = None) -> None:
+    def __init__(
+        self,
+        book: Book,
+        key: str,
+        keep_days: float,
+        inbox: Inbox | None = None,
+        first: float = FIRST,
+    ) -> None:
         self._book = book
         self._key = key.encode()
         """What agents have to show; empty: nothing."""
         self._keep_days = keep_days
         self._inbox = inbox or Inbox()
+        self._first = first
         self._agents = 0
+        self._is_writing = False
 
     async def run(self, address: str, port: int, stop: asyncio.Event) -> None:
         """Listen until `stop`, then store what has come."""
@@ -69,7 +81,7 @@ class Listener:
     async def _finish(self, writing: asyncio.Task[None], pruning: asyncio.Task[None]) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(2):
-                while len(self._inbox) and not writing.done():
+                while (len(self._inbox) or self._is_writing) and not writing.done():
                     await asyncio.sleep(REST)
         for task in (writing, pruning):
             task.cancel()
@@ -78,9 +90,11 @@ class Listener:
             if isinstance(outcome, Exception):
                 raise outcome
 
-    def take(self, data: bytes) -> None:
-        """One packet, whatever it is."""
-        metrics.CAPTURED.labels(self._taken(data)).inc()
+    def take(self, data: bytes) -> str:
+        """One packet, whatever it is; returns as what it is counted."""
+        outcome = self._taken(data)
+        metrics.CAPTURED.labels(outcome).inc()
+        return outcome
 
     def _taken(self, data: bytes) -> str:
         try:
@@ -102,8 +116,7 @@ class Listener:
             return
         self._agents += 1
         try:
-            while True:
-                self.take(await _next_packet(reader))
+            await self._hear(reader)
         except BadPacket:
             metrics.CAPTURED.labels("malformed").inc()
         except (asyncio.IncompleteReadError, OSError, TimeoutError):
@@ -112,12 +125,21 @@ class Listener:
             self._agents -= 1
             writer.close()
 
+    async def _hear(self, reader: asyncio.StreamReader) -> None:
+        """Until it does not show the key, or something is raised."""
+        async with asyncio.timeout(self._first) as waiting:
+            while (outcome := self.take(await _next_packet(reader))) != "refused":
+                if outcome != "malformed":
+                    waiting.reschedule(None)
+
     # Storing
 
     async def _write_for_ever(self) -> None:
         while True:
             received = await self._inbox.take(BATCH)
+            self._is_writing = True
             await self._write(received)
+            self._is_writing = False
             await asyncio.sleep(REST)
 
     async def _write(self, received: list[Received]) -> None:
@@ -158,7 +180,7 @@ class _Udp(asyncio.DatagramProtocol):
 
 
 async def _next_packet(reader: asyncio.StreamReader) -> bytes:
-    first = await reader.readexactly(1)  # an agent may be silent for as long as it likes
+    first = await reader.readexactly(1)  # an agent that is known may be silent
     async with asyncio.timeout(PATIENCE):
         header = first + await reader.readexactly(HEADER - 1)
         return header + await reader.readexactly(length_of(header) - HEADER)
@@ -170,6 +192,8 @@ def _bound(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
     found.setblocking(False)
     if kind is socket.SOCK_STREAM:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # connections inherit it: an agent that is gone without a word gives its place back
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     else:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     found.bind((address, port))

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import psycopg
+import pytest
 from psycopg.rows import DictRow, dict_row
 
 from deploy.embedded import free_port
@@ -190,3 +191,48 @@ def test_a_silent_connection_keeps_no_one_out(database_url: str) -> None:
             await one.rows(1)
 
     during(database_url, work)
+
+
+def test_a_connection_without_the_key_is_closed(database_url: str) -> None:
+    async def work(one: Listening) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
+        writer.write(message(1, key=b"let me out"))
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+
+    during(database_url, work, KEY)
+
+
+def test_only_who_says_nothing_to_begin_with_is_let_go(database_url: str) -> None:
+    async def run() -> None:
+        reader, stop, port = Reader(database_url), asyncio.Event(), free_port()
+        listener = Listener(Book(reader, ()), "", 7, first=0.5)
+        running = asyncio.create_task(listener.run("127.0.0.1", port, stop))
+        await asyncio.sleep(0.1)
+        silent, quiet = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        quiet[1].write(message(1))
+        assert await asyncio.wait_for(silent[0].read(), 5) == b""
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(quiet[0].read(), 1)
+        silent[1].close()
+        quiet[1].close()
+        stop.set()
+        await asyncio.wait_for(running, 10)
+        await reader.stop()
+
+    asyncio.run(run())
+
+
+def test_what_was_taken_is_stored_at_the_end(database_url: str) -> None:
+    async def run() -> None:
+        reader, stop, inbox = Reader(database_url), asyncio.Event(), Inbox()
+        long = tuple("X: <sip:a:b@c>" for _ in range(3_000))  # takes a while to be read
+        for _ in range(10):
+            inbox.put(Received(parse(packet(sip(f"INVITE {URI}", "a call", extra=long))), 0))
+        stop.set()
+        listener = Listener(Book(reader, ()), "", 100_000, inbox)
+        await asyncio.wait_for(listener.run("127.0.0.1", free_port(), stop), 10)
+        await reader.stop()
+
+    asyncio.run(run())
+    assert len(messages(database_url)) == 10
