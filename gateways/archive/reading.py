@@ -7,6 +7,7 @@ that is gone when it is opened was replaced, and the page is read again.
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from psycopg import Cursor
@@ -22,6 +23,9 @@ from projections.cdr import LISTED
 from projections.keyset import LOOK, Key, Page, Wanted
 
 TRIES = 3
+AT_ONCE = 2
+"""Files that are read at the same moment: each takes the memory of a group of rows, several times
+over."""
 
 
 class _Moment(NamedTuple):
@@ -37,6 +41,7 @@ class CallLog:
     def __init__(self, reader: Reader, copies: Copies) -> None:
         self._reader = reader
         self._copies = copies
+        self._threads = ThreadPoolExecutor(AT_ONCE, "archive")
 
     async def page(self, wanted: Wanted, after: Key | None, limit: int, look: int = LOOK) -> Page:
         """Like `keyset.page`. Raises Unavailable when a file cannot be read."""
@@ -106,7 +111,9 @@ class CallLog:
     ) -> sheet.Found:
         path = await self._copies.path(file)
         try:
-            return await asyncio.to_thread(sheet.read, path, wanted, after, limit, look, late)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, sheet.read, path, wanted, after, limit, look, late
+            )
         except FileNotFoundError:
             raise
         except (OSError, ValueError) as error:
