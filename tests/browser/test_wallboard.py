@@ -205,7 +205,7 @@ def test_while_the_service_is_away_values_are_called_old(
     expect(board.page.get_by_text("Not live")).to_be_visible()
     # old ones stay to be seen, grey
     expect(board.agent(shop.alice)).to_be_visible()
-    assert float(_style(board.page, "opacity")) < 1
+    eventually(lambda: float(_style(board.page, "opacity")) < 1)  # it fades
     own_system.kill("realtime", signal.SIGKILL)
     shop.agent(1001, "pause", reason="lunch")
     board.is_live()
